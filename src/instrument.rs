@@ -1,0 +1,430 @@
+//! [`Module`] in, [`Instrumented`] out: the same program with its private state readable.
+//!
+//! ```wat
+//! ;; before
+//! (module
+//!   (memory 1)
+//!   (global (mut i32) (i32.const 0))
+//!   (table 2 funcref)
+//!   (data "passive")
+//!   (start 0)
+//!   …)
+//! ;; after
+//! (module
+//!   (memory 1)
+//!   (global (mut i32) (i32.const 0))
+//!   (table 2 funcref)
+//!   (data "passive")
+//!   (func $probe (memory.init 0 (i32.const 0) (i32.const 1) (i32.const 0)))
+//!   (export "__wasm_preinit_memory0" (memory 0))
+//!   (export "__wasm_preinit_global0" (global 0))
+//!   (export "__wasm_preinit_table0" (table 0))
+//!   (export "__wasm_preinit_start" (func 0))
+//!   (export "__wasm_preinit_data0" (func $probe))
+//!   …)
+//! ```
+//!
+//! - The start function is exported instead of started, so that state can be read before any code
+//!   has run and compared with what there is afterwards.
+//! - A probe answers whether a passive segment was dropped: reading nothing from offset 1 is in
+//!   bounds of a live segment and traps on a dropped one, and changes nothing. So `data.drop` and
+//!   `elem.drop` are known exactly without reading a single instruction of the program.
+//! - No index moves, and no byte of the original code changes: the added functions stand last.
+//! - Custom sections other than `name` are left out. They are not lost: the output is made from
+//!   the original bytes.
+
+use crate::error::{Error, Result, Stage};
+use crate::module::{Module, Section, section_id, section_rank};
+use std::collections::BTreeMap;
+use wasm_encoder::{Encode, ExportKind, Function, HeapType, Instruction, RefType};
+use wasmparser::{AbstractHeapType, HeapType as ParsedHeapType, RefType as ParsedRefType};
+
+/// What private export names start with, lengthened until no export of the module starts so.
+const PREFIX: &str = "__wasm_preinit_";
+
+pub struct Instrumented {
+    pub wasm: Vec<u8>,
+    pub names: Names,
+    code: Option<CodeShift>,
+}
+
+/// Where the original function bodies end in the user's file and in the instrumented bytes:
+/// every instruction stands at the same distance from there in both.
+struct CodeShift {
+    original_end: usize,
+    instrumented_end: usize,
+}
+
+/// The names under which the instrumented module exports what was private.
+pub struct Names {
+    prefix: String,
+}
+
+impl Names {
+    fn new(module: &Module<'_>) -> Self {
+        let mut prefix = PREFIX.to_owned();
+        while module
+            .exports
+            .iter()
+            .any(|export| export.name.starts_with(&prefix))
+        {
+            prefix.push('_');
+        }
+        Self { prefix }
+    }
+
+    pub fn global(&self, index: usize) -> String {
+        format!("{}global{index}", self.prefix)
+    }
+
+    pub fn memory(&self, index: usize) -> String {
+        format!("{}memory{index}", self.prefix)
+    }
+
+    pub fn table(&self, index: usize) -> String {
+        format!("{}table{index}", self.prefix)
+    }
+
+    pub fn start(&self) -> String {
+        format!("{}start", self.prefix)
+    }
+
+    pub fn data_probe(&self, segment: usize) -> String {
+        format!("{}data{segment}", self.prefix)
+    }
+
+    pub fn element_probe(&self, segment: usize) -> String {
+        format!("{}element{segment}", self.prefix)
+    }
+}
+
+impl Instrumented {
+    /// The place in the user's file of an instruction at `offset` in the instrumented bytes.
+    pub fn original_offset(&self, offset: usize) -> Option<usize> {
+        let code = self.code.as_ref()?;
+        let distance = code.instrumented_end.checked_sub(offset)?;
+        code.original_end.checked_sub(distance)
+    }
+}
+
+/// Passive data segments whose state can be told: a dropped empty segment is like a live one.
+pub fn probed_data(module: &Module<'_>) -> impl Iterator<Item = usize> {
+    let named = module.data_count.is_some();
+    let segments = module.data.iter().enumerate();
+    segments
+        .filter(move |(_, segment)| named && segment.passive && segment.len > 0)
+        .map(|(index, _)| index)
+}
+
+/// Passive element segments whose state can be told.
+pub fn probed_elements(module: &Module<'_>) -> impl Iterator<Item = usize> {
+    let segments = module.elements.iter().enumerate();
+    segments
+        .filter(|(_, segment)| segment.passive && segment.len > 0)
+        .map(|(index, _)| index)
+}
+
+/// Makes private state readable.
+///
+/// # Errors
+///
+/// `ERR_UNSUPPORTED` for segments of a type that no probe can be written for.
+pub fn instrument(module: &Module<'_>) -> Result<Instrumented> {
+    let names = Names::new(module);
+    let added = Additions::new(module, &names)?;
+    let mut wasm = Vec::with_capacity(module.bytes.len() + added.len());
+    wasm.extend_from_slice(&module.bytes[..module.bytes.len().min(HEADER_BYTES)]);
+    let mut code = None;
+
+    let mut pending = added.sections;
+    for section in &module.sections {
+        if section.id == section_id::CUSTOM {
+            if section.custom_name == "name" {
+                wasm.extend_from_slice(&module.bytes[section.range.clone()]);
+            }
+            continue;
+        }
+        emit_before(&mut pending, section.id, &mut wasm);
+        if section.id == section_id::START {
+            continue;
+        }
+        let addition = pending.remove(&order(section.id));
+        let added = addition.as_ref().map_or(0, |addition| addition.items.len());
+        match addition {
+            Some(addition) => extend(module, section, &addition, &mut wasm)?,
+            None => wasm.extend_from_slice(&module.bytes[section.range.clone()]),
+        }
+        if section.id == section_id::CODE {
+            code = Some(CodeShift {
+                original_end: section.range.end,
+                instrumented_end: wasm.len() - added,
+            });
+        }
+    }
+    for addition in pending.into_values() {
+        addition.emit_alone(&mut wasm);
+    }
+    Ok(Instrumented { wasm, names, code })
+}
+
+/// Magic and version.
+const HEADER_BYTES: usize = 8;
+
+/// Items to append to one section.
+struct Addition {
+    id: u8,
+    count: usize,
+    items: Vec<u8>,
+}
+
+impl Addition {
+    fn emit_alone(&self, wasm: &mut Vec<u8>) {
+        let mut count = Vec::new();
+        self.count.encode(&mut count);
+        wasm.push(self.id);
+        (count.len() + self.items.len()).encode(wasm);
+        wasm.extend_from_slice(&count);
+        wasm.extend_from_slice(&self.items);
+    }
+}
+
+/// All additions, by the rank of their section.
+struct Additions {
+    sections: BTreeMap<usize, Addition>,
+}
+
+impl Additions {
+    fn new(module: &Module<'_>, names: &Names) -> Result<Self> {
+        let mut this = Self {
+            sections: BTreeMap::new(),
+        };
+        let memories = module.imported_memories()..module.memories.len();
+        for index in memories {
+            this.export(&names.memory(index), ExportKind::Memory, index)?;
+        }
+        for (index, _) in module.read_globals() {
+            this.export(&names.global(index), ExportKind::Global, index)?;
+        }
+        for (index, table) in module.tables.iter().enumerate() {
+            if !table.imported {
+                this.export(&names.table(index), ExportKind::Table, index)?;
+            }
+        }
+        if let Some(start) = module.start {
+            let start = usize::try_from(start).unwrap_or(usize::MAX);
+            this.export(&names.start(), ExportKind::Func, start)?;
+        }
+        this.probe_data(module, names)?;
+        this.probe_elements(module, names)?;
+        Ok(this)
+    }
+
+    /// Bytes to reserve; section headers and counts may each grow by a few.
+    fn len(&self) -> usize {
+        let items = |addition: &Addition| addition.items.len() + 16;
+        self.sections.values().map(items).sum()
+    }
+
+    fn item(&mut self, id: u8) -> &mut Vec<u8> {
+        let addition = self.sections.entry(order(id)).or_insert_with(|| Addition {
+            id,
+            count: 0,
+            items: Vec::new(),
+        });
+        addition.count += 1;
+        &mut addition.items
+    }
+
+    fn export(&mut self, name: &str, kind: ExportKind, index: usize) -> Result<()> {
+        let index = index_u32(index)?;
+        let item = self.item(section_id::EXPORT);
+        name.encode(item);
+        kind.encode(item);
+        index.encode(item);
+        Ok(())
+    }
+
+    fn probe_data(&mut self, module: &Module<'_>, names: &Names) -> Result<()> {
+        let mut probed = probed_data(module).peekable();
+        if probed.peek().is_none() {
+            return Ok(());
+        }
+        if module.memories.is_empty() {
+            // A segment that only `array.new_data` reads: the probe needs some memory to name.
+            let empty = wasm_encoder::MemoryType {
+                minimum: 0,
+                maximum: Some(0),
+                memory64: false,
+                shared: false,
+                page_size_log2: None,
+            };
+            empty.encode(self.item(section_id::MEMORY));
+        }
+        let memory64 = module.memories.first().is_some_and(|ty| ty.memory64);
+        for segment in probed {
+            let probe = [
+                address(memory64),
+                Instruction::I32Const(1),
+                Instruction::I32Const(0),
+                Instruction::MemoryInit {
+                    mem: 0,
+                    data_index: index_u32(segment)?,
+                },
+            ];
+            self.function(module, &names.data_probe(segment), &probe)?;
+        }
+        Ok(())
+    }
+
+    fn probe_elements(&mut self, module: &Module<'_>, names: &Names) -> Result<()> {
+        let mut table_of_type = BTreeMap::new();
+        for segment in probed_elements(module) {
+            let ty = element_type(module.elements[segment].ty).ok_or_else(|| {
+                Error::unsupported(
+                    Stage::Instrument,
+                    format!("element segment {segment} has a shared or exact reference type, which can't be pre-initialized"),
+                )
+            })?;
+            let mut bytes = Vec::new();
+            ty.encode(&mut bytes);
+            let table = if let Some(&table) = table_of_type.get(&bytes) {
+                table
+            } else {
+                let table = index_u32(module.tables.len() + table_of_type.len())?;
+                let private = wasm_encoder::TableType {
+                    element_type: ty,
+                    table64: false,
+                    minimum: 0,
+                    maximum: Some(0),
+                    shared: false,
+                };
+                private.encode(self.item(section_id::TABLE));
+                table_of_type.insert(bytes, table);
+                table
+            };
+            let probe = [
+                Instruction::I32Const(0),
+                Instruction::I32Const(1),
+                Instruction::I32Const(0),
+                Instruction::TableInit {
+                    elem_index: index_u32(segment)?,
+                    table,
+                },
+            ];
+            self.function(module, &names.element_probe(segment), &probe)?;
+        }
+        Ok(())
+    }
+
+    /// Adds an exported `[] -> []` function.
+    fn function(
+        &mut self,
+        module: &Module<'_>,
+        name: &str,
+        body: &[Instruction<'_>],
+    ) -> Result<()> {
+        // The init function, checked before, has this type.
+        let ty = module
+            .nullary_type()
+            .ok_or_else(|| Error::internal(Stage::Instrument, "no [] -> [] type"))?;
+        let functions = self.sections.get(&order(section_id::FUNCTION));
+        let index = module.functions.len() + functions.map_or(0, |added| added.count);
+        ty.encode(self.item(section_id::FUNCTION));
+        let mut function = Function::new([]);
+        for instruction in body {
+            function.instruction(instruction);
+        }
+        function.instruction(&Instruction::End);
+        function.encode(self.item(section_id::CODE));
+        self.export(name, ExportKind::Func, index)
+    }
+}
+
+fn address<'i>(memory64: bool) -> Instruction<'i> {
+    if memory64 {
+        Instruction::I64Const(0)
+    } else {
+        Instruction::I32Const(0)
+    }
+}
+
+/// The type of a table that can hold the items of a segment.
+fn element_type(ty: ParsedRefType) -> Option<RefType> {
+    let heap_type = match ty.heap_type() {
+        ParsedHeapType::Concrete(index) => HeapType::Concrete(index.as_module_index()?),
+        ParsedHeapType::Abstract { shared: false, ty } => HeapType::Abstract {
+            shared: false,
+            ty: abstract_heap_type(ty)?,
+        },
+        ParsedHeapType::Abstract { .. } | ParsedHeapType::Exact(_) => return None,
+    };
+    Some(RefType {
+        nullable: true,
+        heap_type,
+    })
+}
+
+fn abstract_heap_type(ty: AbstractHeapType) -> Option<wasm_encoder::AbstractHeapType> {
+    use wasm_encoder::AbstractHeapType as Encoded;
+    Some(match ty {
+        AbstractHeapType::Func => Encoded::Func,
+        AbstractHeapType::Extern => Encoded::Extern,
+        AbstractHeapType::Any => Encoded::Any,
+        AbstractHeapType::None => Encoded::None,
+        AbstractHeapType::NoExtern => Encoded::NoExtern,
+        AbstractHeapType::NoFunc => Encoded::NoFunc,
+        AbstractHeapType::Eq => Encoded::Eq,
+        AbstractHeapType::Struct => Encoded::Struct,
+        AbstractHeapType::Array => Encoded::Array,
+        AbstractHeapType::I31 => Encoded::I31,
+        AbstractHeapType::Exn => Encoded::Exn,
+        AbstractHeapType::NoExn => Encoded::NoExn,
+        AbstractHeapType::Cont | AbstractHeapType::NoCont => return None,
+    })
+}
+
+/// The key by which additions are sorted; unknown ids stand last and the compiler refuses them.
+fn order(id: u8) -> usize {
+    section_rank(id).unwrap_or(usize::MAX)
+}
+
+fn emit_before(pending: &mut BTreeMap<usize, Addition>, id: u8, wasm: &mut Vec<u8>) {
+    while let Some(first) = pending.first_entry() {
+        if *first.key() >= order(id) {
+            break;
+        }
+        first.remove().emit_alone(wasm);
+    }
+}
+
+/// Writes a section with more items behind its own.
+fn extend(
+    module: &Module<'_>,
+    section: &Section<'_>,
+    addition: &Addition,
+    wasm: &mut Vec<u8>,
+) -> Result<()> {
+    let (count, items) = split_count(module, section)?;
+    let mut new_count = Vec::new();
+    (count + addition.count).encode(&mut new_count);
+    wasm.push(section.id);
+    (new_count.len() + items.len() + addition.items.len()).encode(wasm);
+    wasm.extend_from_slice(&new_count);
+    wasm.extend_from_slice(items);
+    wasm.extend_from_slice(&addition.items);
+    Ok(())
+}
+
+/// The leading item count of a section, and the items.
+fn split_count<'a>(module: &Module<'a>, section: &Section<'_>) -> Result<(usize, &'a [u8])> {
+    let contents = &module.bytes[section.contents.clone()];
+    let mut reader = wasmparser::BinaryReader::new(contents, section.contents.start);
+    let count = reader.read_var_u32().map_err(|e| Error::invalid(&e))?;
+    let items = &contents[reader.current_position()..];
+    Ok((usize::try_from(count).unwrap_or(usize::MAX), items))
+}
+
+fn index_u32(index: usize) -> Result<u32> {
+    u32::try_from(index)
+        .map_err(|_| Error::unsupported(Stage::Instrument, "an index space is larger than 2^32"))
+}

@@ -1,0 +1,505 @@
+//! Bytes in, [`Module`] out: section ranges and index spaces, borrowed from the input.
+//!
+//! One walk over section headers and the small sections; the code section is stepped over, not
+//! read. Nothing here validates: the compiler does that, in parallel, while it compiles. So every
+//! index in a `Module` may still be out of range, and the accessors answer `None` for those.
+
+use crate::error::{Error, ErrorKind, Result, Stage};
+use std::ops::Range;
+use wasmparser::{
+    AbstractHeapType, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, Encoding, Export,
+    ExternalKind, FromReader, FuncType, GlobalType, HeapType, Import, MemoryType, Operator, Parser, Payload,
+    RefType, SectionLimited, SubType, TableType, TypeRef, ValType,
+};
+
+/// Init exports that are tried when the caller names none, in this order.
+pub const DEFAULT_INIT_FUNCS: [&str; 2] = ["wizer-initialize", "wizer.initialize"];
+
+/// The export by which a WASI reactor is initialized; it must run once, before any other export.
+/// <https://github.com/WebAssembly/WASI/blob/main/legacy/application-abi.md>
+pub const REACTOR_INIT: &str = "_initialize";
+
+/// Section ids of the core specification, section 5.5.2.
+pub mod section_id {
+    pub const CUSTOM: u8 = 0;
+    pub const TYPE: u8 = 1;
+    pub const IMPORT: u8 = 2;
+    pub const FUNCTION: u8 = 3;
+    pub const TABLE: u8 = 4;
+    pub const MEMORY: u8 = 5;
+    pub const GLOBAL: u8 = 6;
+    pub const EXPORT: u8 = 7;
+    pub const START: u8 = 8;
+    pub const ELEMENT: u8 = 9;
+    pub const CODE: u8 = 10;
+    pub const DATA: u8 = 11;
+    pub const DATA_COUNT: u8 = 12;
+    pub const TAG: u8 = 13;
+}
+
+/// The order in which non-custom sections must stand in a module.
+const SECTION_ORDER: [u8; 13] = [
+    section_id::TYPE,
+    section_id::IMPORT,
+    section_id::FUNCTION,
+    section_id::TABLE,
+    section_id::MEMORY,
+    section_id::TAG,
+    section_id::GLOBAL,
+    section_id::EXPORT,
+    section_id::START,
+    section_id::ELEMENT,
+    section_id::DATA_COUNT,
+    section_id::CODE,
+    section_id::DATA,
+];
+
+/// The place of a non-custom section in the order the specification demands; `None` for custom
+/// sections, which may stand anywhere.
+pub fn section_rank(id: u8) -> Option<usize> {
+    SECTION_ORDER.iter().position(|&known| known == id)
+}
+
+/// A core module, as far as its section headers and small sections tell.
+///
+/// Index spaces hold imports first, then definitions; `*_entries` hold the byte ranges of the
+/// definitions alone.
+pub struct Module<'a> {
+    pub bytes: &'a [u8],
+    /// Every section, custom ones included, in file order.
+    pub sections: Vec<Section<'a>>,
+    pub types: Vec<SubType>,
+    pub imports: Vec<Import<'a>>,
+    /// Type index of every function.
+    pub functions: Vec<u32>,
+    pub tables: Vec<Table>,
+    pub memories: Vec<MemoryType>,
+    pub memory_entries: Vec<Range<usize>>,
+    pub globals: Vec<GlobalType>,
+    pub global_entries: Vec<GlobalEntry>,
+    pub tag_count: usize,
+    pub exports: Vec<Export<'a>>,
+    pub start: Option<u32>,
+    pub elements: Vec<ElementSegment>,
+    pub data_count: Option<u32>,
+    pub data: Vec<DataSegment>,
+}
+
+/// One section of the file.
+#[derive(Clone, Debug)]
+pub struct Section<'a> {
+    pub id: u8,
+    /// The name of a custom section, empty for all others.
+    pub custom_name: &'a str,
+    /// Header and contents.
+    pub range: Range<usize>,
+    /// Contents alone.
+    pub contents: Range<usize>,
+}
+
+pub struct Table {
+    pub ty: TableType,
+    pub imported: bool,
+}
+
+/// The bytes of one global definition: its type, then its initializer expression.
+pub struct GlobalEntry {
+    pub ty: Range<usize>,
+    pub init: Range<usize>,
+}
+
+pub struct ElementSegment {
+    pub passive: bool,
+    pub ty: RefType,
+    pub len: u32,
+    pub range: Range<usize>,
+    /// Whether an item allocates a garbage-collected object.
+    pub allocates: bool,
+}
+
+pub struct DataSegment {
+    pub passive: bool,
+    pub len: usize,
+    pub range: Range<usize>,
+}
+
+impl<'a> Module<'a> {
+    /// Reads section headers and index spaces of a binary core module.
+    ///
+    /// # Errors
+    ///
+    /// `ERR_INVALID_WASM` where the bytes can't be read, `ERR_UNSUPPORTED` for components.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        let mut module = Self::empty(bytes);
+        let mut parser = Parser::new(0);
+        let mut offset = 0;
+        loop {
+            let chunk = parser.parse(&bytes[offset..], true);
+            let Chunk::Parsed { consumed, payload } = chunk.map_err(|e| Error::invalid(&e))? else {
+                return Err(Error::internal(
+                    Stage::Parse,
+                    "the parser asks for more than all bytes",
+                ));
+            };
+            let start = offset;
+            offset += consumed;
+            if let Some((id, contents)) = payload.as_section() {
+                if matches!(payload, Payload::CodeSectionStart { .. }) {
+                    parser.skip_section();
+                    offset = contents.end;
+                }
+                if offset > bytes.len() {
+                    return Err(unexpected_end(start, bytes.len()));
+                }
+                let custom_name = match &payload {
+                    Payload::CustomSection(custom) => custom.name(),
+                    _ => "",
+                };
+                module.sections.push(Section {
+                    id,
+                    custom_name,
+                    range: start..contents.end,
+                    contents,
+                });
+            }
+            if matches!(payload, Payload::End(_)) {
+                return Ok(module);
+            }
+            module.read(payload)?;
+        }
+    }
+
+    fn empty(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            sections: Vec::new(),
+            types: Vec::new(),
+            imports: Vec::new(),
+            functions: Vec::new(),
+            tables: Vec::new(),
+            memories: Vec::new(),
+            memory_entries: Vec::new(),
+            globals: Vec::new(),
+            global_entries: Vec::new(),
+            tag_count: 0,
+            exports: Vec::new(),
+            start: None,
+            elements: Vec::new(),
+            data_count: None,
+            data: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, payload: Payload<'a>) -> Result<()> {
+        match payload {
+            Payload::Version {
+                encoding: Encoding::Component,
+                ..
+            } => {
+                return Err(Error::unsupported(
+                    Stage::Parse,
+                    "this is a component; only core modules can be pre-initialized: \
+                     pass the core module that the component is made from",
+                ));
+            }
+            Payload::TypeSection(reader) => {
+                for group in reader {
+                    let group = group.map_err(|e| Error::invalid(&e))?;
+                    self.types.extend(group.into_types());
+                }
+            }
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports() {
+                    self.read_import(import.map_err(|e| Error::invalid(&e))?);
+                }
+            }
+            Payload::FunctionSection(reader) => {
+                for ty in reader {
+                    self.functions.push(ty.map_err(|e| Error::invalid(&e))?);
+                }
+            }
+            Payload::TableSection(reader) => {
+                for table in reader {
+                    let table = table.map_err(|e| Error::invalid(&e))?;
+                    self.tables.push(Table {
+                        ty: table.ty,
+                        imported: false,
+                    });
+                }
+            }
+            Payload::MemorySection(reader) => {
+                for (range, memory) in entries(reader)? {
+                    self.memories.push(memory);
+                    self.memory_entries.push(range);
+                }
+            }
+            Payload::TagSection(reader) => {
+                self.tag_count += usize::try_from(reader.count()).unwrap_or(usize::MAX);
+            }
+            Payload::GlobalSection(reader) => {
+                for (range, global) in entries(reader)? {
+                    let init = global.init_expr.get_binary_reader().range();
+                    self.globals.push(global.ty);
+                    self.global_entries.push(GlobalEntry {
+                        ty: range.start..init.start,
+                        init,
+                    });
+                }
+            }
+            Payload::ExportSection(reader) => {
+                for export in reader {
+                    self.exports.push(export.map_err(|e| Error::invalid(&e))?);
+                }
+            }
+            Payload::StartSection { func, .. } => self.start = Some(func),
+            Payload::ElementSection(reader) => {
+                for (range, element) in entries(reader)? {
+                    let (ty, len, allocates) = element_items(element.items)?;
+                    self.elements.push(ElementSegment {
+                        passive: matches!(element.kind, ElementKind::Passive),
+                        ty,
+                        len,
+                        range,
+                        allocates,
+                    });
+                }
+            }
+            Payload::DataCountSection { count, .. } => self.data_count = Some(count),
+            Payload::DataSection(reader) => {
+                for (range, data) in entries(reader)? {
+                    self.data.push(DataSegment {
+                        passive: matches!(data.kind, DataKind::Passive),
+                        len: data.data.len(),
+                        range,
+                    });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_import(&mut self, import: Import<'a>) {
+        match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.functions.push(ty),
+            TypeRef::Table(ty) => self.tables.push(Table { ty, imported: true }),
+            TypeRef::Memory(ty) => self.memories.push(ty),
+            TypeRef::Global(ty) => self.globals.push(ty),
+            TypeRef::Tag(_) => self.tag_count += 1,
+        }
+        self.imports.push(import);
+    }
+
+    pub fn imported_globals(&self) -> usize {
+        self.globals.len() - self.global_entries.len()
+    }
+
+    /// The module's own globals whose value can differ after init, by index: those that are
+    /// mutable, or refer to an object whose fields may be.
+    pub fn read_globals(&self) -> impl Iterator<Item = (usize, &GlobalType)> {
+        let own = self.globals.iter().enumerate().skip(self.imported_globals());
+        own.filter(|(_, global)| global.mutable || may_hold_object(global.content_type))
+    }
+
+    pub fn imported_memories(&self) -> usize {
+        self.memories.len() - self.memory_entries.len()
+    }
+
+    /// The section with this id; the last one where an invalid module has several.
+    pub fn section(&self, id: u8) -> Option<&Section<'a>> {
+        self.sections.iter().rev().find(|section| section.id == id)
+    }
+
+    /// The type of a function by its index, `None` where an index is out of range.
+    pub fn func_type(&self, function: u32) -> Option<&FuncType> {
+        let ty = *self.functions.get(usize::try_from(function).ok()?)?;
+        let ty = self.types.get(usize::try_from(ty).ok()?)?;
+        match &ty.composite_type.inner {
+            CompositeInnerType::Func(func) => Some(func),
+            _ => None,
+        }
+    }
+
+    /// Whether a function takes nothing and returns nothing.
+    pub fn is_nullary(&self, function: u32) -> bool {
+        self.func_type(function)
+            .is_some_and(|ty| ty.params().is_empty() && ty.results().is_empty())
+    }
+
+    /// The index of the first `[] -> []` type.
+    pub fn nullary_type(&self) -> Option<u32> {
+        let position = self.types.iter().position(|ty| {
+            matches!(&ty.composite_type.inner, CompositeInnerType::Func(func)
+                if func.params().is_empty() && func.results().is_empty())
+        })?;
+        u32::try_from(position).ok()
+    }
+
+    pub fn export(&self, name: &str) -> Option<&Export<'a>> {
+        self.exports.iter().find(|export| export.name == name)
+    }
+
+    /// Whether the module is a WASI reactor: its `_initialize` has to run before anything else.
+    /// An export of that name with another type is an ordinary export.
+    pub fn has_reactor_init(&self) -> bool {
+        self.export(REACTOR_INIT)
+            .is_some_and(|export| is_function(export.kind) && self.is_nullary(export.index))
+    }
+
+    /// Exported functions that could be the init function, the default first.
+    pub fn init_candidates(&self) -> Vec<&'a str> {
+        let mut names: Vec<&'a str> = self
+            .exports
+            .iter()
+            .filter(|export| is_function(export.kind) && self.is_nullary(export.index))
+            .map(|export| export.name)
+            .collect();
+        names.sort_by_key(|name| {
+            DEFAULT_INIT_FUNCS
+                .iter()
+                .position(|default| default == name)
+                .unwrap_or(DEFAULT_INIT_FUNCS.len())
+        });
+        names
+    }
+
+    /// The export that will be called, by the caller's wish or by default.
+    ///
+    /// # Errors
+    ///
+    /// `ERR_INIT_FUNC_MISSING` and `ERR_INIT_FUNC_TYPE`, both with the exports that would fit.
+    pub fn init_func(&self, wanted: Option<&str>) -> Result<&'a str> {
+        let candidates = || self.init_candidates().into_iter().map(String::from).collect();
+        let export = match wanted {
+            Some(name) => self.export(name),
+            None => DEFAULT_INIT_FUNCS
+                .iter()
+                .find_map(|default| self.export(default)),
+        };
+        let Some(export) = export else {
+            let wanted = match wanted {
+                Some(name) => vec![name.to_owned()],
+                None => DEFAULT_INIT_FUNCS.map(String::from).to_vec(),
+            };
+            return Err(Error::new(
+                Stage::Parse,
+                ErrorKind::InitFuncMissing {
+                    wanted,
+                    candidates: candidates(),
+                },
+            ));
+        };
+        let reason = if !is_function(export.kind) {
+            format!("it is a {}, not a function", kind_name(export.kind))
+        } else if let Some(ty) = self.func_type(export.index) {
+            if self.is_nullary(export.index) {
+                return Ok(export.name);
+            }
+            format!("it has the type {}, and must be [] -> []", signature(ty))
+        } else {
+            "its type is not to be found in the module".to_owned()
+        };
+        Err(Error::new(
+            Stage::Parse,
+            ErrorKind::InitFuncType {
+                name: export.name.to_owned(),
+                reason,
+                candidates: candidates(),
+            },
+        ))
+    }
+}
+
+pub fn is_function(kind: ExternalKind) -> bool {
+    matches!(kind, ExternalKind::Func | ExternalKind::FuncExact)
+}
+
+/// Whether a value of this type can be a reference to something other than a function.
+fn may_hold_object(ty: ValType) -> bool {
+    match ty {
+        ValType::Ref(ty) => match ty.heap_type() {
+            HeapType::Abstract { ty, .. } => {
+                !matches!(ty, AbstractHeapType::Func | AbstractHeapType::NoFunc)
+            }
+            HeapType::Concrete(_) | HeapType::Exact(_) => true,
+        },
+        _ => false,
+    }
+}
+
+/// The name of an external kind, as the JavaScript API spells it.
+pub fn kind_name(kind: ExternalKind) -> &'static str {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => "function",
+        ExternalKind::Table => "table",
+        ExternalKind::Memory => "memory",
+        ExternalKind::Global => "global",
+        ExternalKind::Tag => "tag",
+    }
+}
+
+fn signature(ty: &FuncType) -> String {
+    let list = |types: &[ValType]| {
+        let names: Vec<String> = types.iter().map(ToString::to_string).collect();
+        names.join(" ")
+    };
+    format!("[{}] -> [{}]", list(ty.params()), list(ty.results()))
+}
+
+/// The items of a section, each with the bytes it stands in.
+fn entries<'a, T: FromReader<'a>>(
+    reader: SectionLimited<'a, T>,
+) -> Result<Vec<(Range<usize>, T)>> {
+    let end = reader.range().end;
+    let mut entries: Vec<(Range<usize>, T)> = Vec::new();
+    for item in reader.into_iter_with_offsets() {
+        let (start, item) = item.map_err(|e| Error::invalid(&e))?;
+        if let Some((last, _)) = entries.last_mut() {
+            last.end = start;
+        }
+        entries.push((start..end, item));
+    }
+    Ok(entries)
+}
+
+fn element_items(items: ElementItems<'_>) -> Result<(RefType, u32, bool)> {
+    match items {
+        ElementItems::Functions(functions) => Ok((RefType::FUNCREF, functions.count(), false)),
+        ElementItems::Expressions(ty, expressions) => {
+            let len = expressions.count();
+            let mut allocates = false;
+            for expression in expressions {
+                let expression = expression.map_err(|e| Error::invalid(&e))?;
+                allocates = allocates || allocates_object(&expression)?;
+            }
+            Ok((ty, len, allocates))
+        }
+    }
+}
+
+/// Whether a constant expression makes a struct or an array.
+fn allocates_object(expression: &ConstExpr<'_>) -> Result<bool> {
+    for operator in expression.get_operators_reader() {
+        if matches!(
+            operator.map_err(|e| Error::invalid(&e))?,
+            Operator::StructNew { .. }
+                | Operator::StructNewDefault { .. }
+                | Operator::ArrayNew { .. }
+                | Operator::ArrayNewDefault { .. }
+                | Operator::ArrayNewFixed { .. }
+        ) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn unexpected_end(start: usize, len: usize) -> Error {
+    Error::new(
+        Stage::Parse,
+        ErrorKind::InvalidWasm {
+            message: format!("the section at {start:#x} is longer than the file, which ends early"),
+            offset: len,
+        },
+    )
+}

@@ -1,0 +1,223 @@
+//! What happened in one run: facts for people and build tools, no part of the output.
+
+use crate::compile::Tier;
+use crate::error::Result;
+use crate::host::wasi::Captured;
+use crate::module::{Module, Section, section_id};
+use crate::segments::Layout;
+use crate::snapshot::Snapshot;
+use std::time::{Duration, Instant};
+
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub init_func: String,
+    pub tier: Tier,
+    pub timings: Timings,
+    pub sizes: Sizes,
+    pub memories: Vec<MemoryReport>,
+    pub globals: GlobalsReport,
+    pub tables: Vec<TableReport>,
+    pub stdout: Option<Vec<u8>>,
+    pub stderr: Option<Vec<u8>>,
+}
+
+/// The time each stage took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timings {
+    pub parse: Duration,
+    pub instrument: Duration,
+    pub compile: Duration,
+    pub instantiate: Duration,
+    pub run: Duration,
+    pub snapshot: Duration,
+    pub rewrite: Duration,
+    pub total: Duration,
+}
+
+/// Bytes.
+#[derive(Clone, Debug)]
+pub struct Sizes {
+    pub input: usize,
+    pub output: usize,
+    pub sections: Vec<SectionSize>,
+}
+
+/// Bytes of all sections of one name, headers included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SectionSize {
+    pub name: String,
+    pub before: usize,
+    pub after: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct MemoryReport {
+    pub index: usize,
+    pub pages_before: u64,
+    pub pages_after: u64,
+    pub non_zero_bytes: usize,
+    pub segments: usize,
+    pub segment_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct GlobalsReport {
+    pub total: usize,
+    pub changed: usize,
+}
+
+/// Elements before and after.
+#[derive(Clone, Copy, Debug)]
+pub struct TableReport {
+    pub index: usize,
+    pub before: u64,
+    pub after: u64,
+    pub changed: bool,
+}
+
+/// Measures stages as they end.
+pub struct Clock {
+    started: Instant,
+    lap_started: Instant,
+    pub timings: Timings,
+}
+
+impl Clock {
+    pub fn start() -> Self {
+        let now = Instant::now();
+        Self {
+            started: now,
+            lap_started: now,
+            timings: Timings::default(),
+        }
+    }
+
+    /// The time since the last lap ended.
+    pub fn lap(&mut self) -> Duration {
+        self.lap_until(Instant::now())
+    }
+
+    /// The time from the end of the last lap to `end`, where the next lap begins.
+    pub fn lap_until(&mut self, end: Instant) -> Duration {
+        let lap = end.saturating_duration_since(self.lap_started);
+        self.lap_started = end;
+        lap
+    }
+
+    pub fn stop(mut self) -> Timings {
+        self.timings.total = self.started.elapsed();
+        self.timings
+    }
+}
+
+impl Sizes {
+    /// Sizes of all sections of both modules, by name, in the order in which they first stand.
+    ///
+    /// # Errors
+    ///
+    /// `ERR_INVALID_WASM` where the output can't be read.
+    pub fn compare(module: &Module<'_>, output: &[u8]) -> Result<Self> {
+        let rewritten = Module::parse(output)?;
+        let mut sections: Vec<SectionSize> = Vec::new();
+        let mut size = |section: &Section<'_>| {
+            let name = section_name(section);
+            let known = sections.iter().position(|known| known.name == name);
+            let position = known.unwrap_or_else(|| {
+                sections.push(SectionSize {
+                    name: name.to_owned(),
+                    before: 0,
+                    after: 0,
+                });
+                sections.len() - 1
+            });
+            (position, section.range.len())
+        };
+        let before: Vec<(usize, usize)> = module.sections.iter().map(&mut size).collect();
+        let after: Vec<(usize, usize)> = rewritten.sections.iter().map(&mut size).collect();
+        for (position, bytes) in before {
+            sections[position].before += bytes;
+        }
+        for (position, bytes) in after {
+            sections[position].after += bytes;
+        }
+        Ok(Self {
+            input: module.bytes.len(),
+            output: output.len(),
+            sections,
+        })
+    }
+}
+
+/// The name of a section: its own for a custom section, the specification's for all others.
+fn section_name<'a>(section: &Section<'a>) -> &'a str {
+    match section.id {
+        section_id::CUSTOM => section.custom_name,
+        section_id::TYPE => "type",
+        section_id::IMPORT => "import",
+        section_id::FUNCTION => "function",
+        section_id::TABLE => "table",
+        section_id::MEMORY => "memory",
+        section_id::GLOBAL => "global",
+        section_id::EXPORT => "export",
+        section_id::START => "start",
+        section_id::ELEMENT => "element",
+        section_id::CODE => "code",
+        section_id::DATA => "data",
+        section_id::DATA_COUNT => "data count",
+        section_id::TAG => "tag",
+        _ => "unknown",
+    }
+}
+
+impl Report {
+    #[expect(clippy::too_many_arguments, reason = "a report looks at every stage's output")]
+    pub fn new(
+        module: &Module<'_>,
+        init_func: &str,
+        tier: Tier,
+        timings: Timings,
+        sizes: Sizes,
+        snapshot: &Snapshot<'_>,
+        layout: &Layout,
+        captured: &Captured,
+    ) -> Self {
+        let memories = snapshot.memories.iter().enumerate().map(|(position, state)| {
+            let own = layout.segments.iter().filter(|segment| segment.memory == position);
+            let live = state.live.iter().map(|range| {
+                let bytes = &state.bytes[range.clone()];
+                bytes.iter().filter(|&&byte| byte != 0).count()
+            });
+            MemoryReport {
+                index: state.index,
+                pages_before: module.memories[state.index].initial,
+                pages_after: state.pages,
+                non_zero_bytes: live.sum(),
+                segments: own.clone().count(),
+                segment_bytes: own.map(|segment| segment.range.len()).sum(),
+            }
+        });
+        let own_tables = module.tables.iter().enumerate().filter(|(_, table)| !table.imported);
+        let tables = own_tables.zip(&snapshot.table_sizes).map(|((index, table), &after)| {
+            TableReport {
+                index,
+                before: table.ty.initial,
+                after,
+                changed: false,
+            }
+        });
+        Self {
+            init_func: init_func.to_owned(),
+            tier,
+            timings,
+            sizes,
+            memories: memories.collect(),
+            globals: GlobalsReport {
+                total: module.globals.len(),
+                changed: snapshot.globals.len(),
+            },
+            tables: tables.collect(),
+            stdout: captured.stdout(),
+            stderr: captured.stderr(),
+        }
+    }
+}

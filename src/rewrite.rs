@@ -1,0 +1,475 @@
+//! [`Module`] and [`Snapshot`] in, the output's bytes out.
+//!
+//! ```wat
+//! ;; before
+//! (module
+//!   (memory 1)
+//!   (global (mut i32) (i32.const 0))
+//!   (export "wizer-initialize" (func 0))
+//!   (export "_start" (func 1))
+//!   (export "wizer.resume" (func 2))
+//!   (start 3)
+//!   (data (i32.const 8) "before")
+//!   …)
+//! ;; after, with `_start` renamed from `wizer.resume`
+//! (module
+//!   (memory 2)
+//!   (global (mut i32) (i32.const 42))
+//!   (export "_start" (func 2))
+//!   (data (i32.const 1024) "what lives")
+//!   …)
+//! ```
+//!
+//! All that init did not change is copied byte for byte: the code section and custom sections
+//! always, any other section where nothing in it differs. The buffer has the output's exact size
+//! from the beginning, and every byte of memory goes into it straight from the guest.
+
+use crate::error::{Error, Result, Stage};
+use crate::module::{Module, REACTOR_INIT, Section, section_id, section_rank};
+use crate::options::{Options, Rename};
+use crate::segments::{Layout, Original, Segment, header_len, wrap_i32};
+use crate::snapshot::Snapshot;
+use crate::snapshot::globals::Number;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use wasm_encoder::{ConstExpr, Encode};
+
+/// Writes the module that starts where init left off.
+///
+/// # Errors
+///
+/// `ERR_UNSUPPORTED` where the live data does not fit a section.
+pub fn rewrite(
+    module: &Module<'_>,
+    snapshot: &Snapshot<'_>,
+    layout: &Layout,
+    init_func: &str,
+    options: &Options,
+) -> Result<Vec<u8>> {
+    let pieces = pieces(module, snapshot, layout, init_func, options)?;
+    let data = DataSection::measure(module, snapshot, layout)?;
+    let len = pieces.iter().map(|piece| match piece {
+        Piece::Bytes(bytes) => bytes.len(),
+        Piece::Data => data.len(),
+    });
+    let len = len.sum();
+    let mut output = Vec::with_capacity(len);
+    for piece in pieces {
+        match piece {
+            Piece::Bytes(bytes) => output.extend_from_slice(&bytes),
+            Piece::Data => data.write(&mut output),
+        }
+    }
+    if output.len() == len {
+        Ok(output)
+    } else {
+        Err(Error::internal(
+            Stage::Rewrite,
+            "the output was not measured right",
+        ))
+    }
+}
+
+/// A part of the output, in order.
+enum Piece<'a> {
+    Bytes(Cow<'a, [u8]>),
+    /// The data section, written last thing straight from memory.
+    Data,
+}
+
+/// Magic and version.
+const HEADER_BYTES: usize = 8;
+
+fn pieces<'a>(
+    module: &Module<'a>,
+    snapshot: &Snapshot<'_>,
+    layout: &Layout,
+    init_func: &str,
+    options: &Options,
+) -> Result<Vec<Piece<'a>>> {
+    let mut pieces = vec![Piece::Bytes(Cow::Borrowed(&module.bytes[..HEADER_BYTES]))];
+    // A module without a data section gets one behind its last section that is not custom.
+    let last = module
+        .sections
+        .iter()
+        .rposition(|section| section_rank(section.id).is_some());
+    let has_data = module.section(section_id::DATA).is_some();
+    for (position, section) in module.sections.iter().enumerate() {
+        let original = &module.bytes[section.range.clone()];
+        let rewritten = match section.id {
+            section_id::START => None,
+            section_id::MEMORY => Some(memories(module, snapshot, section)?),
+            section_id::GLOBAL => Some(globals(module, snapshot, section)?),
+            section_id::EXPORT => Some(exports(module, init_func, options)?),
+            section_id::ELEMENT => Some(elements(module, snapshot, section)?),
+            section_id::DATA_COUNT => {
+                let mut count = Vec::new();
+                layout.len().encode(&mut count);
+                Some(Rewritten::Contents(count))
+            }
+            section_id::DATA => {
+                pieces.push(Piece::Data);
+                None
+            }
+            _ => Some(Rewritten::Unchanged),
+        };
+        match rewritten {
+            Some(Rewritten::Unchanged) => pieces.push(Piece::Bytes(Cow::Borrowed(original))),
+            Some(Rewritten::Contents(contents)) => {
+                let mut bytes = Vec::with_capacity(contents.len() + 6);
+                bytes.push(section.id);
+                contents.encode(&mut bytes);
+                pieces.push(Piece::Bytes(Cow::Owned(bytes)));
+            }
+            None => {}
+        }
+        if !has_data && last == Some(position) {
+            pieces.push(Piece::Data);
+        }
+    }
+    Ok(pieces)
+}
+
+enum Rewritten {
+    Unchanged,
+    Contents(Vec<u8>),
+}
+
+/// A vector of items: their count, then the items.
+fn vector(items: impl ExactSizeIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
+    let mut contents = Vec::new();
+    items.len().encode(&mut contents);
+    for item in items {
+        contents.extend_from_slice(item.as_ref());
+    }
+    contents
+}
+
+/// Memory minimums become what the memories have grown to.
+fn memories(
+    module: &Module<'_>,
+    snapshot: &Snapshot<'_>,
+    section: &Section<'_>,
+) -> Result<Rewritten> {
+    debug_assert_eq!(section.id, section_id::MEMORY);
+    let grown = |state: &crate::snapshot::memories::MemoryState<'_>| {
+        state.pages != module.memories[state.index].initial
+    };
+    if !snapshot.memories.iter().any(grown) {
+        return Ok(Rewritten::Unchanged);
+    }
+    let imported = module.imported_memories();
+    let entries = snapshot.memories.iter().map(|state| {
+        if !grown(state) {
+            let entry = module.memory_entries[state.index - imported].clone();
+            return Cow::Borrowed(&module.bytes[entry]);
+        }
+        let ty = module.memories[state.index];
+        let ty = wasm_encoder::MemoryType {
+            minimum: state.pages,
+            maximum: ty.maximum,
+            memory64: ty.memory64,
+            shared: ty.shared,
+            page_size_log2: ty.page_size_log2,
+        };
+        let mut entry = Vec::new();
+        ty.encode(&mut entry);
+        Cow::Owned(entry)
+    });
+    Ok(Rewritten::Contents(vector(entries)))
+}
+
+/// Changed globals are initialized with their value.
+fn globals(
+    module: &Module<'_>,
+    snapshot: &Snapshot<'_>,
+    section: &Section<'_>,
+) -> Result<Rewritten> {
+    debug_assert_eq!(section.id, section_id::GLOBAL);
+    if snapshot.globals.is_empty() {
+        return Ok(Rewritten::Unchanged);
+    }
+    let imported = module.imported_globals();
+    let mut changed = snapshot.globals.iter().peekable();
+    let entries = module.global_entries.iter().enumerate().map(|(own, entry)| {
+        let mut bytes = module.bytes[entry.ty.clone()].to_vec();
+        match changed.next_if(|global| global.index == imported + own) {
+            Some(global) => constant(global.value).encode(&mut bytes),
+            None => bytes.extend_from_slice(&module.bytes[entry.init.clone()]),
+        }
+        bytes
+    });
+    Ok(Rewritten::Contents(vector(entries)))
+}
+
+fn constant(value: Number) -> ConstExpr {
+    match value {
+        Number::I32(value) => ConstExpr::i32_const(value),
+        Number::I64(value) => ConstExpr::i64_const(value),
+        Number::F32(bits) => ConstExpr::f32_const(wasm_encoder::Ieee32::new(bits)),
+        Number::F64(bits) => ConstExpr::f64_const(wasm_encoder::Ieee64::new(bits)),
+        Number::V128(value) => ConstExpr::v128_const(value.cast_signed()),
+    }
+}
+
+/// Exports without those that must not run again, renamed as asked.
+///
+/// A rename takes effect on the input's names all at once: `{ a: 'b', b: 'c' }` shifts, and a
+/// destination that is not itself renamed is overwritten.
+fn exports(module: &Module<'_>, init_func: &str, options: &Options) -> Result<Rewritten> {
+    let removed: HashSet<&str> = removed_exports(module, init_func, options).collect();
+    if removed.is_empty() && options.rename_funcs.is_empty() {
+        return Ok(Rewritten::Unchanged);
+    }
+    let destination_of: HashMap<&str, &str> = options
+        .rename_funcs
+        .iter()
+        .map(|rename| (rename.source.as_str(), rename.destination.as_str()))
+        .collect();
+    let overwritten: HashSet<&str> = destination_of.values().copied().collect();
+    let mut entries = Vec::new();
+    for export in &module.exports {
+        let name = match destination_of.get(export.name) {
+            _ if removed.contains(export.name) => continue,
+            Some(destination) => destination,
+            None if overwritten.contains(export.name) => continue,
+            None => export.name,
+        };
+        let mut entry = Vec::new();
+        name.encode(&mut entry);
+        entry.push(export_kind_byte(export.kind));
+        export.index.encode(&mut entry);
+        entries.push(entry);
+    }
+    Ok(Rewritten::Contents(vector(entries.iter())))
+}
+
+/// The names that the output does not export.
+fn removed_exports<'m>(
+    module: &'m Module<'_>,
+    init_func: &'m str,
+    options: &Options,
+) -> impl Iterator<Item = &'m str> {
+    let reactor = module.has_reactor_init().then_some(REACTOR_INIT);
+    let init = (!options.keep_init_func).then_some(init_func);
+    reactor.into_iter().chain(init)
+}
+
+/// Refuses renames that the module does not fit, before anything is compiled.
+///
+/// # Errors
+///
+/// `ERR_INVALID_OPTION`, naming the export.
+pub fn check_renames(module: &Module<'_>, init_func: &str, options: &Options) -> Result<()> {
+    let mut sources = HashSet::new();
+    let mut destinations = HashSet::new();
+    for Rename {
+        destination,
+        source,
+    } in &options.rename_funcs
+    {
+        let problem = if module.export(source).is_none() {
+            format!("the module exports no `{source}` that could become `{destination}`")
+        } else if removed_exports(module, init_func, options).any(|removed| removed == source) {
+            format!(
+                "`{source}` can't become `{destination}`, as it is removed after it has run; \
+                 `keepInitFunc` keeps the init function"
+            )
+        } else if !sources.insert(source) {
+            format!("`{source}` is renamed twice")
+        } else if !destinations.insert(destination) {
+            format!("two exports are renamed to `{destination}`")
+        } else {
+            continue;
+        };
+        return Err(Error::option("renameFuncs", problem));
+    }
+    Ok(())
+}
+
+/// Section 5.5.10 of the core specification; an exact function is exported as a function.
+fn export_kind_byte(kind: wasmparser::ExternalKind) -> u8 {
+    use wasmparser::ExternalKind as Kind;
+    match kind {
+        Kind::Func => 0,
+        Kind::Table => 1,
+        Kind::Memory => 2,
+        Kind::Global => 3,
+        Kind::Tag => 4,
+        Kind::FuncExact => 0x20,
+    }
+}
+
+/// Element segments that init dropped become empty, all others stay.
+fn elements(
+    module: &Module<'_>,
+    snapshot: &Snapshot<'_>,
+    section: &Section<'_>,
+) -> Result<Rewritten> {
+    debug_assert_eq!(section.id, section_id::ELEMENT);
+    if snapshot.dropped_elements.is_empty() {
+        return Ok(Rewritten::Unchanged);
+    }
+    let segments = module.elements.iter().enumerate();
+    let entries = segments.map(|(index, segment)| {
+        let bytes = &module.bytes[segment.range.clone()];
+        if snapshot.dropped_elements.binary_search(&index).is_err() {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        emptied(bytes).map(Cow::Owned)
+    });
+    let entries: Vec<Cow<'_, [u8]>> = entries.collect::<Result<_>>()?;
+    Ok(Rewritten::Contents(vector(entries.iter())))
+}
+
+/// A passive element segment of the same type without items: its flags and type stay, the count
+/// of items becomes zero.
+fn emptied(segment: &[u8]) -> Result<Vec<u8>> {
+    /// Flags of a passive segment of function indices, and of one of expressions.
+    const PASSIVE_FUNCTIONS: u32 = 1;
+    const PASSIVE_EXPRESSIONS: u32 = 5;
+    let mut reader = wasmparser::BinaryReader::new(segment, 0);
+    let invalid = |e: wasmparser::BinaryReaderError| Error::invalid(&e);
+    match reader.read_var_u32().map_err(invalid)? {
+        PASSIVE_FUNCTIONS => {
+            reader.read_u8().map_err(invalid)?;
+        }
+        PASSIVE_EXPRESSIONS => {
+            reader.read::<wasmparser::RefType>().map_err(invalid)?;
+        }
+        flags => {
+            return Err(Error::internal(
+                Stage::Rewrite,
+                format!("an element segment with flags {flags} is dropped and not passive"),
+            ));
+        }
+    }
+    let mut empty = segment[..reader.current_position()].to_vec();
+    empty.push(0);
+    Ok(empty)
+}
+
+/// The data section: original segments that must keep their index, and the snapshot's.
+struct DataSection<'s> {
+    module: &'s Module<'s>,
+    snapshot: &'s Snapshot<'s>,
+    layout: &'s Layout,
+    /// 0 where there is no segment, and so no section.
+    contents_len: usize,
+}
+
+/// A passive segment without data: flags and length. It behaves as a dropped segment does.
+const EMPTY_SEGMENT: [u8; 2] = [1, 0];
+
+/// What stands at one index of the data section.
+enum Entry<'l> {
+    Original(usize),
+    Snapshot(&'l Segment),
+    Empty,
+}
+
+impl<'s> DataSection<'s> {
+    fn measure(
+        module: &'s Module<'s>,
+        snapshot: &'s Snapshot<'s>,
+        layout: &'s Layout,
+    ) -> Result<Self> {
+        let mut section = Self {
+            module,
+            snapshot,
+            layout,
+            contents_len: 0,
+        };
+        if layout.len() == 0 && module.section(section_id::DATA).is_none() {
+            return Ok(section);
+        }
+        let entries = section.entries().map(|entry| section.entry_len(&entry));
+        let len = unsigned(layout.len()).len() + entries.sum::<usize>();
+        // The length of a section is an unsigned 32-bit integer.
+        if u32::try_from(len).is_err() {
+            return Err(Error::unsupported(
+                Stage::Rewrite,
+                format!(
+                    "{len} bytes of live memory do not fit one data section of 4 GiB: \
+                     let init release memory it no longer needs"
+                ),
+            ));
+        }
+        section.contents_len = len;
+        Ok(section)
+    }
+
+    fn len(&self) -> usize {
+        match self.contents_len {
+            0 => 0,
+            len => 1 + unsigned(len).len() + len,
+        }
+    }
+
+    fn write(&self, output: &mut Vec<u8>) {
+        if self.contents_len == 0 {
+            return;
+        }
+        output.push(section_id::DATA);
+        self.contents_len.encode(output);
+        self.layout.len().encode(output);
+        for entry in self.entries() {
+            match entry {
+                Entry::Original(index) => {
+                    output.extend_from_slice(&self.module.bytes[self.module.data[index].range.clone()]);
+                }
+                Entry::Snapshot(segment) => self.write_segment(segment, output),
+                Entry::Empty => output.extend_from_slice(&EMPTY_SEGMENT),
+            }
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry<'s>> + use<'s> {
+        let mut segments = self.layout.segments.iter();
+        let mut originals = self.layout.originals.iter().enumerate();
+        std::iter::from_fn(move || match originals.next() {
+            Some((index, Original::Kept)) => Some(Entry::Original(index)),
+            Some((_, Original::Free)) => {
+                Some(segments.next().map_or(Entry::Empty, Entry::Snapshot))
+            }
+            None => segments.next().map(Entry::Snapshot),
+        })
+    }
+
+    fn entry_len(&self, entry: &Entry<'_>) -> usize {
+        match entry {
+            Entry::Original(index) => self.module.data[*index].range.len(),
+            Entry::Snapshot(segment) => {
+                let memory = self.snapshot.memories[segment.memory].index;
+                let memory64 = self.module.memories[memory].memory64;
+                header_len(memory, memory64, &segment.range) + segment.range.len()
+            }
+            Entry::Empty => EMPTY_SEGMENT.len(),
+        }
+    }
+
+    /// Section 5.5.14 of the core specification: flags 0 for memory 0, 2 and an index for others.
+    fn write_segment(&self, segment: &Segment, output: &mut Vec<u8>) {
+        let state = &self.snapshot.memories[segment.memory];
+        if state.index == 0 {
+            output.push(0);
+        } else {
+            output.push(2);
+            state.index.encode(output);
+        }
+        let address = segment.range.start;
+        let offset = if self.module.memories[state.index].memory64 {
+            ConstExpr::i64_const((address as u64).cast_signed())
+        } else {
+            ConstExpr::i32_const(wrap_i32(address))
+        };
+        offset.encode(output);
+        state.bytes[segment.range.clone()].encode(output);
+    }
+}
+
+fn unsigned(value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    value.encode(&mut bytes);
+    bytes
+}
