@@ -9,18 +9,18 @@
 //!
 //! No input makes this crate panic; every failure is an [`Error`] with a stable code.
 
-mod compile;
-mod error;
-mod execute;
-mod host;
-mod instrument;
-mod module;
-mod options;
-mod report;
-mod rewrite;
-mod segments;
-mod snapshot;
-mod text;
+pub mod compile;
+pub mod error;
+pub mod execute;
+pub mod host;
+pub mod instrument;
+pub mod module;
+pub mod options;
+pub mod report;
+pub mod rewrite;
+pub mod segments;
+pub mod snapshot;
+pub mod text;
 
 pub use compile::{MAX_STACK_BYTES, Tier};
 pub use error::{Error, ErrorKind, Frame, Result, Stage, TrapKind};

@@ -1,0 +1,27 @@
+// Installs the development dependencies when they are not those of the lock file. Nothing else is
+// run by packages that are installed: no install scripts.
+
+import { execSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+if (packages('package-lock.json') !== packages('node_modules/.package-lock.json')) {
+  execSync('npm ci --ignore-scripts --no-audit --no-fund', { cwd: root, stdio: 'inherit' })
+}
+
+/**
+ * Names and versions that a lock file holds, without what this platform does not install.
+ * @param {string} file
+ */
+function packages(file) {
+  try {
+    const lock = JSON.parse(readFileSync(join(root, file), 'utf8'))
+    const names = Object.entries(lock.packages).filter(([path, entry]) => path !== '' && !entry.optional)
+    return JSON.stringify(names.map(([path, entry]) => [path, entry.version]))
+  } catch {
+    return undefined
+  }
+}
