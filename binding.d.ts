@@ -9,9 +9,20 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+export interface BindingExport {
+  name: string
+  kind: string
+}
+
 export interface BindingGlobals {
   total: number
   changed: number
+}
+
+export interface BindingImport {
+  module: string
+  name: string
+  kind: string
 }
 
 export interface BindingMemory {
@@ -23,6 +34,28 @@ export interface BindingMemory {
   segmentBytes: number
 }
 
+export interface BindingMemoryInfo {
+  index: number
+  imported: boolean
+  minPages: number
+  maxPages?: number
+  pageSize: number
+  memory64: boolean
+  shared: boolean
+}
+
+export interface BindingModuleInfo {
+  kind: 'module' | 'component'
+  initFuncs: Array<string>
+  imports: Array<BindingImport>
+  exports: Array<BindingExport>
+  memories: Array<BindingMemoryInfo>
+  tables: Array<BindingTableInfo>
+  features: Array<string>
+  sections: Array<BindingSectionInfo>
+  problems: Array<BindingProblem>
+}
+
 export interface BindingOptions {
   initFunc?: string
   keepInitFunc: boolean
@@ -31,6 +64,11 @@ export interface BindingOptions {
   engine: 'auto' | 'baseline' | 'optimizing'
   maxDataSegments: number
   report: boolean
+}
+
+export interface BindingProblem {
+  code: string
+  message: string
 }
 
 export interface BindingReport {
@@ -51,6 +89,11 @@ export interface BindingSection {
   after: number
 }
 
+export interface BindingSectionInfo {
+  name: string
+  bytes: number
+}
+
 export interface BindingSizes {
   input: number
   output: number
@@ -62,6 +105,14 @@ export interface BindingTable {
   before: number
   after: number
   changed: boolean
+}
+
+export interface BindingTableInfo {
+  index: number
+  imported: boolean
+  type: string
+  min: number
+  max?: number
 }
 
 export interface BindingTimings {
@@ -118,6 +169,15 @@ export declare function initialize(wasm: Uint8Array, options: BindingOptions): P
 
 /** Runs while the calling thread waits. */
 export declare function initializeSync(wasm: Uint8Array, options: BindingOptions): Outcome
+
+/** Looks at a module without running or compiling it. */
+export declare function inspect(wasm: Uint8Array): Inspection
+
+/** Either `info` or `failure` is there. */
+export interface Inspection {
+  info?: BindingModuleInfo
+  failure?: Failure
+}
 
 export interface Outcome {
   wasm?: Buffer

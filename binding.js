@@ -773,8 +773,9 @@ if (
   }
 }
 
-const { initialize, initializeSync, VERSION } = nativeBinding
+const { initialize, initializeSync, inspect, VERSION } = nativeBinding
 export { initialize }
 export { initializeSync }
+export { inspect }
 export { VERSION }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -27,6 +27,13 @@ export function initializeSync(wasm, options) {
   return moduleOf(binding.initializeSync(bytesOf(wasm), bindingOptions(options)))
 }
 
+/** @type {typeof import('./index.js').inspect} */
+export function inspect(wasm) {
+  const { info, failure } = binding.inspect(bytesOf(wasm))
+  if (failure) throw errorFrom(failure)
+  return /** @type {NonNullable<typeof info>} */ (info)
+}
+
 /**
  * @param {binding.Outcome} outcome
  * @returns {Buffer}

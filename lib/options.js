@@ -34,8 +34,10 @@ export function bytesOf(wasm) {
  * @returns {BindingOptions}
  */
 export function bindingOptions(options = {}, report = false) {
-  const { initFunc, keepInitFunc, renameFuncs, wasi, engine, maxDataSegments, ...unknown } =
-    record('options', options)
+  const { initFunc, keepInitFunc, renameFuncs, wasi, engine, maxDataSegments, ...unknown } = record(
+    'options',
+    options,
+  )
   refuse('', unknown)
   return {
     initFunc: optional('initFunc', initFunc, string),
@@ -88,7 +90,10 @@ function optional(key, value, check) {
 function string(key, value) {
   if (typeof value !== 'string') throw wrongType(key, 'a string', value)
   if (!value.isWellFormed()) {
-    throw new InvalidOptionError(key, `the option \`${key}\` holds a lone surrogate, which is no Unicode text`)
+    throw new InvalidOptionError(
+      key,
+      `the option \`${key}\` holds a lone surrogate, which is no Unicode text`,
+    )
   }
   return value
 }
@@ -210,7 +215,10 @@ function refuse(prefix, unknown) {
  */
 function wrongType(key, expected, value) {
   const what = key === 'wasm' ? 'the argument' : 'the option'
-  return new InvalidOptionError(key, `${what} \`${key}\` must be ${expected}; it is ${describe(value)}`)
+  return new InvalidOptionError(
+    key,
+    `${what} \`${key}\` must be ${expected}; it is ${describe(value)}`,
+  )
 }
 
 /** @param {unknown} value */

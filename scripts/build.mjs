@@ -4,7 +4,7 @@
 //   node scripts/build.mjs --check   fails when the committed loader or types are not what is generated
 
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,7 +39,10 @@ execFileSync(
 )
 
 for (const file of readdirSync(built)) {
-  if (file.endsWith('.node')) copyFileSync(join(built, file), join(root, file))
+  // Moved into place: a process that has the old file loaded keeps it.
+  if (!file.endsWith('.node')) continue
+  copyFileSync(join(built, file), join(built, `${file}.tmp`))
+  renameSync(join(built, `${file}.tmp`), join(root, file))
 }
 
 const drifted = GENERATED.filter((file) => {
@@ -47,7 +50,9 @@ const drifted = GENERATED.filter((file) => {
   return !generated.equals(read(join(root, file)))
 })
 if (process.argv.includes('--check') && drifted.length > 0) {
-  console.error(`${drifted.join(' and ')} is not what the build generates: run \`npm run build\` and commit it`)
+  console.error(
+    `${drifted.join(' and ')} is not what the build generates: run \`npm run build\` and commit it`,
+  )
   process.exit(1)
 }
 for (const file of drifted) copyFileSync(join(built, file), join(root, file))

@@ -19,7 +19,9 @@ if (packages('package-lock.json') !== packages('node_modules/.package-lock.json'
 function packages(file) {
   try {
     const lock = JSON.parse(readFileSync(join(root, file), 'utf8'))
-    const names = Object.entries(lock.packages).filter(([path, entry]) => path !== '' && !entry.optional)
+    const names = Object.entries(lock.packages).filter(
+      ([path, entry]) => path !== '' && !entry.optional,
+    )
     return JSON.stringify(names.map(([path, entry]) => [path, entry.version]))
   } catch {
     return undefined

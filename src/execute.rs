@@ -6,9 +6,9 @@
 
 use crate::compile::{Compiled, MAX_STACK_BYTES};
 use crate::error::{Error, ErrorKind, Frame, Result, Stage, TrapKind};
+use crate::host::Host;
 use crate::host::imports::{self, Exit, NotSupplied};
 use crate::host::wasi::{self, Captured};
-use crate::host::Host;
 use crate::instrument::Instrumented;
 use crate::module::{Module, REACTOR_INIT};
 use crate::options::Options;

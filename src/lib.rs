@@ -13,6 +13,7 @@ pub mod compile;
 pub mod error;
 pub mod execute;
 pub mod host;
+pub mod inspect;
 pub mod instrument;
 pub mod module;
 pub mod options;
@@ -24,14 +25,13 @@ pub mod text;
 
 pub use compile::{MAX_STACK_BYTES, Tier};
 pub use error::{Error, ErrorKind, Frame, Result, Stage, TrapKind};
+pub use inspect::{ExportInfo, ImportInfo, MemoryInfo, ModuleInfo, Problem, TableInfo, inspect};
 pub use module::{DEFAULT_INIT_FUNCS, REACTOR_INIT};
 pub use options::{
     DATA_SEGMENTS_LIMIT, DEFAULT_MAX_DATA_SEGMENTS, EngineChoice, Options, Output, Preopen, Rename,
     Stdin, Wasi,
 };
-pub use report::{
-    GlobalsReport, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings,
-};
+pub use report::{GlobalsReport, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings};
 
 use module::Module;
 use report::Clock;
@@ -83,7 +83,14 @@ pub fn initialize(wasm: &[u8], options: &Options) -> Result<Initialized> {
         let sizes = Sizes::compare(&module, &output)?;
         let timings = clock.stop();
         Ok(Report::new(
-            &module, init_func, compiled.tier, timings, sizes, &snapshot, &layout, &captured,
+            &module,
+            init_func,
+            compiled.tier,
+            timings,
+            sizes,
+            &snapshot,
+            &layout,
+            &captured,
         ))
     });
     Ok(Initialized {

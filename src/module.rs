@@ -7,9 +7,9 @@
 use crate::error::{Error, ErrorKind, Result, Stage};
 use std::ops::Range;
 use wasmparser::{
-    AbstractHeapType, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, Encoding, Export,
-    ExternalKind, FromReader, FuncType, GlobalType, HeapType, Import, MemoryType, Operator, Parser, Payload,
-    RefType, SectionLimited, SubType, TableType, TypeRef, ValType,
+    AbstractHeapType, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind,
+    Encoding, Export, ExternalKind, FromReader, FuncType, GlobalType, HeapType, Import, MemoryType,
+    Operator, Parser, Payload, RefType, SectionLimited, SubType, TableType, TypeRef, ValType,
 };
 
 /// Init exports that are tried when the caller names none, in this order.
@@ -297,7 +297,11 @@ impl<'a> Module<'a> {
     /// The module's own globals whose value can differ after init, by index: those that are
     /// mutable, or refer to an object whose fields may be.
     pub fn read_globals(&self) -> impl Iterator<Item = (usize, &GlobalType)> {
-        let own = self.globals.iter().enumerate().skip(self.imported_globals());
+        let own = self
+            .globals
+            .iter()
+            .enumerate()
+            .skip(self.imported_globals());
         own.filter(|(_, global)| global.mutable || may_hold_object(global.content_type))
     }
 
@@ -369,7 +373,12 @@ impl<'a> Module<'a> {
     ///
     /// `ERR_INIT_FUNC_MISSING` and `ERR_INIT_FUNC_TYPE`, both with the exports that would fit.
     pub fn init_func(&self, wanted: Option<&str>) -> Result<&'a str> {
-        let candidates = || self.init_candidates().into_iter().map(String::from).collect();
+        let candidates = || {
+            self.init_candidates()
+                .into_iter()
+                .map(String::from)
+                .collect()
+        };
         let export = match wanted {
             Some(name) => self.export(name),
             None => DEFAULT_INIT_FUNCS
@@ -447,9 +456,7 @@ fn signature(ty: &FuncType) -> String {
 }
 
 /// The items of a section, each with the bytes it stands in.
-fn entries<'a, T: FromReader<'a>>(
-    reader: SectionLimited<'a, T>,
-) -> Result<Vec<(Range<usize>, T)>> {
+fn entries<'a, T: FromReader<'a>>(reader: SectionLimited<'a, T>) -> Result<Vec<(Range<usize>, T)>> {
     let end = reader.range().end;
     let mut entries: Vec<(Range<usize>, T)> = Vec::new();
     for item in reader.into_iter_with_offsets() {

@@ -149,7 +149,7 @@ impl Sizes {
 }
 
 /// The name of a section: its own for a custom section, the specification's for all others.
-fn section_name<'a>(section: &Section<'a>) -> &'a str {
+pub fn section_name<'a>(section: &Section<'a>) -> &'a str {
     match section.id {
         section_id::CUSTOM => section.custom_name,
         section_id::TYPE => "type",
@@ -170,7 +170,10 @@ fn section_name<'a>(section: &Section<'a>) -> &'a str {
 }
 
 impl Report {
-    #[expect(clippy::too_many_arguments, reason = "a report looks at every stage's output")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a report looks at every stage's output"
+    )]
     pub fn new(
         module: &Module<'_>,
         init_func: &str,
@@ -181,30 +184,41 @@ impl Report {
         layout: &Layout,
         captured: &Captured,
     ) -> Self {
-        let memories = snapshot.memories.iter().enumerate().map(|(position, state)| {
-            let own = layout.segments.iter().filter(|segment| segment.memory == position);
-            let live = state.live.iter().map(|range| {
-                let bytes = &state.bytes[range.clone()];
-                bytes.iter().filter(|&&byte| byte != 0).count()
+        let memories = snapshot
+            .memories
+            .iter()
+            .enumerate()
+            .map(|(position, state)| {
+                let own = layout
+                    .segments
+                    .iter()
+                    .filter(|segment| segment.memory == position);
+                let live = state.live.iter().map(|range| {
+                    let bytes = &state.bytes[range.clone()];
+                    bytes.iter().filter(|&&byte| byte != 0).count()
+                });
+                MemoryReport {
+                    index: state.index,
+                    pages_before: module.memories[state.index].initial,
+                    pages_after: state.pages,
+                    non_zero_bytes: live.sum(),
+                    segments: own.clone().count(),
+                    segment_bytes: own.map(|segment| segment.range.len()).sum(),
+                }
             });
-            MemoryReport {
-                index: state.index,
-                pages_before: module.memories[state.index].initial,
-                pages_after: state.pages,
-                non_zero_bytes: live.sum(),
-                segments: own.clone().count(),
-                segment_bytes: own.map(|segment| segment.range.len()).sum(),
-            }
-        });
-        let own_tables = module.tables.iter().enumerate().filter(|(_, table)| !table.imported);
-        let tables = own_tables.zip(&snapshot.table_sizes).map(|((index, table), &after)| {
-            TableReport {
+        let own_tables = module
+            .tables
+            .iter()
+            .enumerate()
+            .filter(|(_, table)| !table.imported);
+        let tables = own_tables
+            .zip(&snapshot.table_sizes)
+            .map(|((index, table), &after)| TableReport {
                 index,
                 before: table.ty.initial,
                 after,
                 changed: false,
-            }
-        });
+            });
         Self {
             init_func: init_func.to_owned(),
             tier,

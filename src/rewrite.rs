@@ -104,7 +104,7 @@ fn pieces<'a>(
             section_id::ELEMENT => Some(elements(module, snapshot, section)?),
             section_id::DATA_COUNT => {
                 let mut count = Vec::new();
-                layout.len().encode(&mut count);
+                layout.segment_count().encode(&mut count);
                 Some(Rewritten::Contents(count))
             }
             section_id::DATA => {
@@ -191,14 +191,18 @@ fn globals(
     }
     let imported = module.imported_globals();
     let mut changed = snapshot.globals.iter().peekable();
-    let entries = module.global_entries.iter().enumerate().map(|(own, entry)| {
-        let mut bytes = module.bytes[entry.ty.clone()].to_vec();
-        match changed.next_if(|global| global.index == imported + own) {
-            Some(global) => constant(global.value).encode(&mut bytes),
-            None => bytes.extend_from_slice(&module.bytes[entry.init.clone()]),
-        }
-        bytes
-    });
+    let entries = module
+        .global_entries
+        .iter()
+        .enumerate()
+        .map(|(own, entry)| {
+            let mut bytes = module.bytes[entry.ty.clone()].to_vec();
+            match changed.next_if(|global| global.index == imported + own) {
+                Some(global) => constant(global.value).encode(&mut bytes),
+                None => bytes.extend_from_slice(&module.bytes[entry.init.clone()]),
+            }
+            bytes
+        });
     Ok(Rewritten::Contents(vector(entries)))
 }
 
@@ -380,11 +384,11 @@ impl<'s> DataSection<'s> {
             layout,
             contents_len: 0,
         };
-        if layout.len() == 0 && module.section(section_id::DATA).is_none() {
+        if layout.segment_count() == 0 && module.section(section_id::DATA).is_none() {
             return Ok(section);
         }
         let entries = section.entries().map(|entry| section.entry_len(&entry));
-        let len = unsigned(layout.len()).len() + entries.sum::<usize>();
+        let len = unsigned(layout.segment_count()).len() + entries.sum::<usize>();
         // The length of a section is an unsigned 32-bit integer.
         if u32::try_from(len).is_err() {
             return Err(Error::unsupported(
@@ -412,11 +416,13 @@ impl<'s> DataSection<'s> {
         }
         output.push(section_id::DATA);
         self.contents_len.encode(output);
-        self.layout.len().encode(output);
+        self.layout.segment_count().encode(output);
         for entry in self.entries() {
             match entry {
                 Entry::Original(index) => {
-                    output.extend_from_slice(&self.module.bytes[self.module.data[index].range.clone()]);
+                    output.extend_from_slice(
+                        &self.module.bytes[self.module.data[index].range.clone()],
+                    );
                 }
                 Entry::Snapshot(segment) => self.write_segment(segment, output),
                 Entry::Empty => output.extend_from_slice(&EMPTY_SEGMENT),

@@ -39,7 +39,7 @@ pub enum Original {
 
 impl Layout {
     /// The number of segments in the output.
-    pub fn len(&self) -> usize {
+    pub fn segment_count(&self) -> usize {
         let kept = self.originals.iter().filter(|o| **o == Original::Kept);
         self.originals.len().max(kept.count() + self.segments.len())
     }
@@ -159,7 +159,10 @@ pub fn header_len(memory: usize, memory64: bool, range: &Range<usize>) -> usize 
 
 /// The operand of the `i32.const` that means this address of a 32-bit memory.
 pub fn wrap_i32(address: usize) -> i32 {
-    #[expect(clippy::cast_possible_truncation, reason = "a 32-bit memory ends at 2^32")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a 32-bit memory ends at 2^32"
+    )]
     let address = address as u32;
     address.cast_signed()
 }
@@ -205,7 +208,10 @@ mod tests {
                 for (gap, len) in pieces {
                     let start = at + gap;
                     at = start + len;
-                    segments.push(Segment { memory, range: start..at });
+                    segments.push(Segment {
+                        memory,
+                        range: start..at,
+                    });
                 }
             }
             segments
@@ -254,14 +260,29 @@ mod tests {
 
     #[test]
     fn exactly_the_cap_is_left_alone() {
-        let segment = |start| Segment { memory: 0, range: start..start + 1 };
+        let segment = |start| Segment {
+            memory: 0,
+            range: start..start + 1,
+        };
         let segments = vec![segment(0), segment(100), segment(300)];
         assert_eq!(cap(segments.clone(), 3), segments);
         assert_eq!(
             cap(segments.clone(), 2),
-            [Segment { memory: 0, range: 0..101 }, segment(300)]
+            [
+                Segment {
+                    memory: 0,
+                    range: 0..101
+                },
+                segment(300)
+            ]
         );
-        assert_eq!(cap(segments, 1), [Segment { memory: 0, range: 0..301 }]);
+        assert_eq!(
+            cap(segments, 1),
+            [Segment {
+                memory: 0,
+                range: 0..301
+            }]
+        );
         assert_eq!(cap(Vec::new(), 0), []);
     }
 }

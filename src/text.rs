@@ -22,7 +22,10 @@ pub fn to_binary(wasm: &[u8]) -> Result<Cow<'_, [u8]>> {
     if wasm.len() > MODULE_BYTES_LIMIT {
         return Err(Error::unsupported(
             Stage::Parse,
-            format!("the module has {} bytes; engines load 1 GiB at most", wasm.len()),
+            format!(
+                "the module has {} bytes; engines load 1 GiB at most",
+                wasm.len()
+            ),
         ));
     }
     if wasm.starts_with(MAGIC) {

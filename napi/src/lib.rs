@@ -4,11 +4,13 @@
 //! failure, which `index.js` turns into an `InitializeError`. The guest never runs on Node's main
 //! thread, nor on one of libuv's.
 
+mod inspect;
 mod options;
 mod outcome;
 mod report;
 mod threads;
 
+use inspect::Inspection;
 use napi::JsValue;
 use napi::bindgen_prelude::{Env, PromiseRaw};
 use napi_derive::napi;
@@ -42,4 +44,10 @@ pub fn initialize_sync(wasm: &[u8], options: BindingOptions) -> Outcome {
     // The guest needs more stack than the calling thread is sure to have. It does not queue behind
     // others: the caller, which waits here, may be what they wait for.
     threads::run_now(|| Run::perform(wasm, options)).into()
+}
+
+/// Looks at a module without running or compiling it.
+#[napi(catch_unwind)]
+pub fn inspect(wasm: &[u8]) -> Inspection {
+    Inspection::perform(wasm)
 }

@@ -129,7 +129,10 @@ impl From<Error> for Failure {
 }
 
 /// Sizes and offsets as JavaScript numbers; all here are far below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "bytes of files and memories are below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "bytes of files and memories are below 2^53"
+)]
 pub fn number(value: usize) -> f64 {
     value as f64
 }

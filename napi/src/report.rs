@@ -140,6 +140,6 @@ impl From<Timings> for BindingTimings {
 
 /// Pages and elements as JavaScript numbers; the host's memory keeps them below 2^53.
 #[expect(clippy::cast_precision_loss, reason = "what fits memory is below 2^53")]
-fn count(value: u64) -> f64 {
+pub fn count(value: u64) -> f64 {
     value as f64
 }

@@ -67,11 +67,14 @@ pub fn check(module: &Module<'_>) -> Result<()> {
 ///
 /// `ERR_INTERNAL` where wasmtime refuses its own WASI functions.
 pub fn resolve(store: &mut Store<Host>, module: &wasmtime::Module) -> Result<Vec<Extern>> {
-    let internal = |error: wasmtime::Error| Error::internal(Stage::Instantiate, format!("{error:#}"));
+    let internal =
+        |error: wasmtime::Error| Error::internal(Stage::Instantiate, format!("{error:#}"));
     let mut linker = Linker::new(module.engine());
     if store.data().wasi.is_some() {
         wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |host: &mut Host| {
-            host.wasi.as_mut().expect("resolve() links WASI only where there is a context")
+            host.wasi
+                .as_mut()
+                .expect("resolve() links WASI only where there is a context")
         })
         .map_err(internal)?;
         linker.allow_shadowing(true);

@@ -9,9 +9,9 @@ pub mod references;
 
 use crate::error::Result;
 use crate::execute::Finished;
+use crate::host::Host;
 use crate::instrument::{Instrumented, probed_data, probed_elements};
 use crate::module::Module;
-use crate::host::Host;
 use globals::{ChangedGlobal, Numbers};
 use memories::MemoryState;
 use references::References;

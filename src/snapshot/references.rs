@@ -109,7 +109,11 @@ impl References {
                     ),
                 ));
             }
-            if let Some(slot) = now.iter().zip(before).position(|(now, before)| now != before) {
+            if let Some(slot) = now
+                .iter()
+                .zip(before)
+                .position(|(now, before)| now != before)
+            {
                 return Err(Error::unsupported(
                     Stage::Snapshot,
                     format!(
