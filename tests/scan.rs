@@ -123,34 +123,14 @@ fn an_empty_memory_has_no_ranges() {
 
 #[test]
 fn a_memory_of_zeros_has_no_ranges() {
-    for len in [
-        1,
-        3,
-        4,
-        127,
-        128,
-        129,
-        PAGE_BYTES,
-        CHUNK_BYTES,
-        3 * CHUNK_BYTES + 5,
-    ] {
+    for len in LENGTHS {
         assert_eq!(live_ranges(&vec![0; len]), [], "{len} zeros");
     }
 }
 
 #[test]
 fn a_memory_without_zeros_is_one_range() {
-    for len in [
-        1,
-        3,
-        4,
-        127,
-        128,
-        129,
-        PAGE_BYTES,
-        CHUNK_BYTES,
-        3 * CHUNK_BYTES + 5,
-    ] {
+    for len in LENGTHS {
         assert_eq!(
             live_ranges(&vec![0xff; len]),
             [Range { start: 0, end: len }],
@@ -161,16 +141,7 @@ fn a_memory_without_zeros_is_one_range() {
 
 #[test]
 fn a_first_byte_alone_is_a_range() {
-    for len in [
-        1,
-        2,
-        9,
-        128,
-        129,
-        PAGE_BYTES,
-        CHUNK_BYTES + 1,
-        2 * CHUNK_BYTES,
-    ] {
+    for len in LENGTHS {
         let mut bytes = vec![0; len];
         bytes[0] = 1;
         assert_eq!(
@@ -183,16 +154,7 @@ fn a_first_byte_alone_is_a_range() {
 
 #[test]
 fn a_last_byte_alone_is_a_range() {
-    for len in [
-        1,
-        2,
-        9,
-        128,
-        129,
-        PAGE_BYTES,
-        CHUNK_BYTES + 1,
-        2 * CHUNK_BYTES,
-    ] {
+    for len in LENGTHS {
         let mut bytes = vec![0; len];
         bytes[len - 1] = 0x80;
         assert_eq!(
