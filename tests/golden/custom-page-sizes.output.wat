@@ -1,0 +1,23 @@
+(module
+  (type (;0;) (func))
+  (memory $bytes (;0;) 17 (pagesize 0x1))
+  (memory $bounded (;1;) 10 30 (pagesize 0x1))
+  (memory $pages (;2;) 1 (pagesize 0x10000))
+  (func (;0;) (type 0)
+    i32.const 7
+    memory.grow
+    drop
+    i32.const 16
+    i32.const 97
+    i32.store8
+    i32.const 0
+    i32.const 98
+    i32.store8 $bounded
+    i32.const 65535
+    i32.const 99
+    i32.store8 $pages
+  )
+  (data (;0;) (i32.const 16) "a")
+  (data (;1;) (memory $bounded) (i32.const 0) "b")
+  (data (;2;) (memory $pages) (i32.const 65535) "c")
+)

@@ -1,0 +1,11 @@
+(module
+  (type (;0;) (func))
+  (memory (;0;) 1)
+  (export "wizer-initialize" (func 0))
+  (export "__wasm_preinit_memory0" (memory 0))
+  (func (;0;) (type 0)
+    i32.const 5
+    i32.const 7
+    i32.store8
+  )
+)

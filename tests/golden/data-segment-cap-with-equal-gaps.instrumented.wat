@@ -1,0 +1,20 @@
+(module
+  (type (;0;) (func))
+  (memory (;0;) 1)
+  (export "wizer-initialize" (func 0))
+  (export "__wasm_preinit_memory0" (memory 0))
+  (func (;0;) (type 0)
+    i32.const 100
+    i32.const 97
+    i32.store8
+    i32.const 120
+    i32.const 98
+    i32.store8
+    i32.const 140
+    i32.const 99
+    i32.store8
+    i32.const 160
+    i32.const 100
+    i32.store8
+  )
+)

@@ -1,0 +1,24 @@
+(module
+  (type (;0;) (func))
+  (memory (;0;) 1)
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.const 97
+    i32.store8
+    i32.const 100
+    i32.const 98
+    i32.store8
+    i32.const 120
+    i32.const 99
+    i32.store8
+    i32.const 140
+    i32.const 100
+    i32.store8
+    i32.const 240
+    i32.const 101
+    i32.store8
+  )
+  (data (;0;) (i32.const 0) "a")
+  (data (;1;) (i32.const 100) "b\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00c\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00d")
+  (data (;2;) (i32.const 240) "e")
+)

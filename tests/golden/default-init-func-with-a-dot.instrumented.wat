@@ -1,0 +1,10 @@
+(module
+  (type (;0;) (func))
+  (global $state (;0;) (mut i32) i32.const 0)
+  (export "wizer.initialize" (func 0))
+  (export "__wasm_preinit_global0" (global $state))
+  (func (;0;) (type 0)
+    i32.const 1
+    global.set $state
+  )
+)

@@ -1,0 +1,2 @@
+;; error: ERR_INIT_FUNC_MISSING
+(module)

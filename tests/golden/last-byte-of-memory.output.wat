@@ -1,0 +1,14 @@
+(module
+  (type (;0;) (func))
+  (memory (;0;) 1 1)
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.const 97
+    i32.store8
+    i32.const 65535
+    i32.const 122
+    i32.store8
+  )
+  (data (;0;) (i32.const 0) "a")
+  (data (;1;) (i32.const 65535) "z")
+)

@@ -1,0 +1,12 @@
+(module
+  (type (;0;) (func))
+  (table (;0;) 1 funcref)
+  (memory (;0;) 1)
+  (global (;0;) (mut i32) i32.const 0)
+  (export "__wasm_preinit_memory0" (memory 0))
+  (export "__wasm_preinit_global0" (global 0))
+  (export "__wasm_preinit_table0" (table 0))
+  (elem (;0;) (i32.const 0) func 0)
+  (func (;0;) (type 0))
+  (data (;0;) (i32.const 0) "x")
+)

@@ -1,0 +1,10 @@
+(module
+  (type (;0;) (func))
+  (memory (;0;) 1)
+  (export "wizer-initialize" (func 0))
+  (export "__wasm_preinit_memory0" (memory 0))
+  (func (;0;) (type 0))
+  (data (;0;) (i32.const 0) "aaaaaaaa")
+  (data (;1;) (i32.const 4) "bbbbbbbb")
+  (data (;2;) (i32.const 2) "\00\00")
+)

@@ -1,0 +1,12 @@
+(module
+  (type (;0;) (func))
+  (global $state (;0;) (mut i32) i32.const 1)
+  (export "_initialize" (func 0))
+  (export "__wasm_preinit_global0" (global $state))
+  (func (;0;) (type 0)
+    global.get $state
+    i32.const 10
+    i32.mul
+    global.set $state
+  )
+)

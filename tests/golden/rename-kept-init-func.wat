@@ -1,0 +1,5 @@
+;; keep_init_func
+;; rename: again=wizer-initialize
+(module
+  (func (export "wizer-initialize"))
+  (func (export "again") unreachable))

@@ -1,0 +1,12 @@
+(module
+  (type (;0;) (func))
+  (memory (;0;) 1)
+  (export "memory" (memory 0))
+  (export "wizer-initialize" (func 0))
+  (export "__wasm_preinit_memory0" (memory 0))
+  (func (;0;) (type 0)
+    i32.const 0
+    i32.const 1
+    i32.store8
+  )
+)

@@ -1,0 +1,29 @@
+(module
+  (type (;0;) (func))
+  (memory (;0;) 1)
+  (global $state (;0;) (mut i32) i32.const 1)
+  (export "wizer-initialize" (func 1))
+  (export "__wasm_preinit_memory0" (memory 0))
+  (export "__wasm_preinit_global0" (global $state))
+  (export "__wasm_preinit_start" (func $start))
+  (func $start (;0;) (type 0)
+    global.get $state
+    i32.const 10
+    i32.mul
+    global.set $state
+    i32.const 0
+    i32.const 1
+    i32.store8
+  )
+  (func (;1;) (type 0)
+    global.get $state
+    i32.const 3
+    i32.add
+    global.set $state
+    i32.const 0
+    i32.const 0
+    i32.load8_u
+    i32.store8 offset=1
+  )
+  (data (;0;) (i32.const 2) "active")
+)

@@ -1,0 +1,15 @@
+(module
+  (type (;0;) (func))
+  (table $exported (;0;) 2 10 funcref)
+  (table $private (;1;) 3 funcref)
+  (table $filled (;2;) 2 funcref ref.func $f)
+  (table $externs (;3;) 1 externref)
+  (export "table" (table $exported))
+  (elem (;0;) (table $exported) (i32.const 1) func $f)
+  (elem (;1;) (table $private) (i32.const 0) funcref (ref.func $f) (ref.null func))
+  (func $f (;0;) (type 0))
+  (func (;1;) (type 0)
+    i32.const 1
+    call_indirect (type 0)
+  )
+)
