@@ -47,7 +47,7 @@ export const procExit = () => ({
 /**
  * The binary of a text module, by an assembler that is not the one under test.
  * @param {string} wat
- * @returns {Promise<Buffer>}
+ * @returns {Promise<Buffer<ArrayBuffer>>}
  */
 export async function assemble(wat) {
   return Buffer.from(await parse(wat))
