@@ -27,13 +27,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{Scope, ScopedJoinHandle};
 use wasm_preinit::module::{Module, section_id};
 use wasm_preinit::{EngineChoice, Error, ErrorKind, Options, Stage};
 
 const DEFAULT_SEEDS: u64 = 2_000;
 
 /// Cases that one process of the other engine gets.
-const BATCH_CASES: usize = 100;
+const BATCH_CASES: u64 = 100;
+
+/// What a guest may use of the stack, and as much again for the engine.
+const STACK_BYTES: usize = 2 * wasm_preinit::MAX_STACK_BYTES;
 
 /// The share of modules that must have been pre-initialized and compared, so that no mistake in
 /// generating them turns the test into one that tests nothing.
@@ -45,23 +49,22 @@ fn running_the_output_in_v8_is_init_then_run_in_v8() {
     let oracle = Oracle::find();
     let next = AtomicU64::new(seeds.start);
     let totals = Mutex::new(Totals::default());
+    let work = || {
+        loop {
+            let start = next.fetch_add(BATCH_CASES, Ordering::Relaxed);
+            let end = seeds.end.min(start + BATCH_CASES);
+            if start >= end {
+                break;
+            }
+            let batch = Totals::of(start..end, &oracle);
+            let mut totals = totals.lock().expect("no worker panics with the lock");
+            totals.add(batch);
+        }
+    };
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let start = next.fetch_add(BATCH_CASES as u64, Ordering::Relaxed);
-                    let end = seeds.end.min(start + BATCH_CASES as u64);
-                    if start >= end {
-                        break;
-                    }
-                    let batch = Totals::of(start..end, &oracle);
-                    totals
-                        .lock()
-                        .expect("no worker panics with the lock")
-                        .add(batch);
-                }
-            });
+            spawn(scope, work);
         }
     });
     let totals = totals.into_inner().expect("no worker panics with the lock");
@@ -86,21 +89,39 @@ fn both_compilers_leave_the_same_bytes_whatever_nans_the_module_makes() {
     let seeds = seeds();
     let features = ["extended_const", "memory64", "multi_memory", "tail_call"];
     let features: Features = features.map(String::from).into();
-    let mut compared = 0;
-    // A tenth of the seeds, as each is compiled by the slower compiler as well.
-    for seed in seeds.clone().step_by(10) {
-        let original = original(seed, &features, false);
-        // The optimizing compiler moves some traps, so frames may differ.
-        let run = |engine| run(&original, engine).map_err(|failure| failure.code());
-        let baseline = run(EngineChoice::Auto);
-        let optimizing = run(EngineChoice::Optimizing);
-        if baseline != optimizing {
-            let place = keep(seed, "original", &original);
-            panic!("seed {seed}: the compilers differ on {}", place.display());
-        }
-        compared += u64::from(baseline.is_ok());
-    }
+    let compare = || {
+        // A tenth of the seeds, as each is compiled by the slower compiler as well.
+        let seeds = seeds.step_by(10);
+        seeds
+            .filter(|&seed| compilers_agree(seed, &features))
+            .count()
+    };
+    let compared = std::thread::scope(|scope| spawn(scope, compare).join());
+    let compared = compared.expect("both compilers leave the same bytes");
     println!("{compared} modules pre-initialized by both compilers");
+}
+
+/// Whether init ends well; it panics where that or the output depends on the compiler.
+fn compilers_agree(seed: u64, features: &Features) -> bool {
+    let original = original(seed, features, false);
+    // The optimizing compiler moves some traps, so frames may differ.
+    let run = |engine| run(&original, engine).map_err(|failure| failure.code());
+    let baseline = run(EngineChoice::Auto);
+    if baseline != run(EngineChoice::Optimizing) {
+        let place = keep(seed, "original", &original);
+        panic!("seed {seed}: the compilers differ on {}", place.display());
+    }
+    baseline.is_ok()
+}
+
+/// A thread with a stack that is large enough for any guest.
+fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> ScopedJoinHandle<'scope, T> {
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+    let spawned = thread.spawn_scoped(scope, work);
+    spawned.expect("threads can be started")
 }
 
 fn seeds() -> Range<u64> {

@@ -12,7 +12,7 @@ use wasm_encoder::{
     FunctionSection, MemorySection, MemoryType, NameMap, NameSection, TypeSection,
 };
 use wasm_preinit::module::{Module, section_id};
-use wasm_preinit::{Options, Rename, initialize, instrument, text};
+use wasm_preinit::{EngineChoice, Options, Rename, initialize, instrument, text};
 
 /// What a guest may use of the stack, and as much again for the engine.
 const STACK_BYTES: usize = 2 * wasm_preinit::MAX_STACK_BYTES;
@@ -62,6 +62,26 @@ fn the_output_of_every_golden_module_is_the_same_on_any_number_of_threads() {
         for threads in [2, 3, 8] {
             assert!(run(threads) == one, "{case} on {threads} threads");
         }
+    }
+}
+
+#[test]
+fn both_compilers_make_the_same_output_of_every_golden_module() {
+    for case in cases() {
+        let (wasm, directives) = read(&case);
+        let run = |engine| {
+            let options = Options {
+                engine,
+                ..directives.options.clone()
+            };
+            initialize(&wasm, &options)
+                .map(|initialized| initialized.wasm)
+                .map_err(|error| error.code())
+        };
+        assert!(
+            run(EngineChoice::Auto) == run(EngineChoice::Optimizing),
+            "{case}"
+        );
     }
 }
 
