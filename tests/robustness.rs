@@ -135,6 +135,19 @@ fn two_start_sections_are_invalid() {
     assert_invalid("two start sections", &twice);
 }
 
+#[test]
+fn a_module_with_as_many_tables_as_engines_take_runs_though_a_probe_needs_one() {
+    let tables = "(table 1 funcref)".repeat(100);
+    let module = format!(
+        r#"(module {tables}
+            (func (export "wizer-initialize") (elem.drop 0))
+            (elem func 0))"#
+    );
+    if let Err(error) = initialize(&assemble(&module), &Options::default()) {
+        panic!("{}: {error}", error.code());
+    }
+}
+
 fn golden_modules() -> Vec<(String, Vec<u8>)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let entries = std::fs::read_dir(directory).expect("the directory is there");

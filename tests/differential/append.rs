@@ -7,18 +7,17 @@
 //!
 //! All these functions take nothing and return integers alone: the bits of numbers and vectors, and
 //! whether a reference is null. So JavaScript sees every NaN and every lane as it is.
-//!
-//! The generator makes the NaNs of arithmetic canonical, yet not those of conversions; a call
-//! behind each conversion does, as engines may give either.
 
+use crate::canonical::{CanonicalNans, lanes};
 use crate::generate::{FUEL, Generated};
 use crate::rng::Rng;
 use crate::shape::Shape;
+use crate::values::{argument, encoded, observe};
 use wasm_encoder::{Encode, ExportKind, Function, Instruction, MemArg, ValType};
-use wasmparser::{BinaryReader, CodeSectionReader, Operator, Parser, RefType};
+use wasmparser::{BinaryReader, Parser, RefType};
 
-/// The pages of a generated memory have the usual size.
-const PAGE_BYTES: u64 = 64 << 10;
+/// The logarithm of the size that pages have unless a memory says otherwise.
+const PAGE_SIZE_LOG2: u32 = 16;
 
 const TYPE: u8 = 1;
 const FUNCTION: u8 = 3;
@@ -244,8 +243,9 @@ impl<'s> Appended<'s> {
 
     fn write_memories(&self, body: &mut Vec<Instruction<'_>>, rng: &mut Rng) {
         for (index, memory) in self.shape.memories.iter().enumerate() {
-            let bytes = usize::try_from(memory.initial * PAGE_BYTES).expect("memories are small");
-            let writes = if bytes == 0 { 0 } else { rng.below(8) };
+            let bytes = memory.initial << memory.page_size_log2.unwrap_or(PAGE_SIZE_LOG2);
+            let bytes = usize::try_from(bytes).expect("memories are small");
+            let writes = if bytes <= 8 { 0 } else { rng.below(8) };
             for _ in 0..writes {
                 // Now and then the last bytes of all.
                 let address = if rng.one_in(6) {
@@ -395,58 +395,6 @@ impl<'s> Appended<'s> {
     }
 }
 
-/// Indices of functions that make a NaN canonical, by their parameter's and result's type.
-struct CanonicalNans {
-    f32: usize,
-    f64: usize,
-    f32x4: usize,
-    f64x2: usize,
-}
-
-impl CanonicalNans {
-    /// The function to call behind an operator.
-    fn behind(&self, operator: &Operator<'_>) -> Option<usize> {
-        match operator {
-            Operator::F32DemoteF64 => Some(self.f32),
-            Operator::F64PromoteF32 => Some(self.f64),
-            Operator::F32x4DemoteF64x2Zero => Some(self.f32x4),
-            Operator::F64x2PromoteLowF32x4 => Some(self.f64x2),
-            _ => None,
-        }
-    }
-
-    fn rewrite(&self, code: &[u8]) -> wasmparser::Result<Vec<u8>> {
-        let bodies = CodeSectionReader::new(BinaryReader::new(code, 0))?;
-        let mut rewritten = Vec::new();
-        bodies.count().encode(&mut rewritten);
-        for body in bodies {
-            let body = body?;
-            let range = body.range();
-            let mut bytes = Vec::new();
-            let mut copied = range.start;
-            let mut operators = body.get_operators_reader()?;
-            while !operators.eof() {
-                let operator = operators.read()?;
-                if let Some(function) = self.behind(&operator) {
-                    let end = operators.original_position();
-                    bytes.extend_from_slice(&code[copied..end]);
-                    Instruction::Call(u32_index(function)).encode(&mut bytes);
-                    copied = end;
-                }
-            }
-            bytes.extend_from_slice(&code[copied..range.end]);
-            bytes.encode(&mut rewritten);
-        }
-        Ok(rewritten)
-    }
-}
-
-/// A vector of equal lanes.
-fn lanes(lane: u128, bits: u32) -> i128 {
-    let lanes = (0..128 / bits).fold(0, |lanes, _| lanes << bits | lane);
-    lanes.cast_signed()
-}
-
 fn append_items(sections: &mut Vec<(u8, Vec<u8>)>, id: u8, items: &Items) {
     let rank = |id: u8| ORDER.iter().position(|&known| known == id);
     let (count, old) = match sections.iter().position(|(known, _)| *known == id) {
@@ -482,84 +430,7 @@ fn zero(index64: bool) -> Instruction<'static> {
     }
 }
 
-/// A constant of a type: small, or any bits at all.
-fn argument(ty: wasmparser::ValType, rng: &mut Rng) -> Instruction<'static> {
-    let bits = if rng.one_in(2) {
-        rng.next() % 64
-    } else {
-        rng.next()
-    };
-    let low = u32::try_from(bits & 0xffff_ffff).expect("the high half is cut off");
-    // Half of the floats are NaNs with a payload of their own.
-    let nan = rng.one_in(2);
-    match ty {
-        wasmparser::ValType::I32 => Instruction::I32Const(low.cast_signed()),
-        wasmparser::ValType::I64 => Instruction::I64Const(bits.cast_signed()),
-        wasmparser::ValType::F32 => {
-            let bits = if nan { low | 0x7f80_0001 } else { low };
-            Instruction::F32Const(wasm_encoder::Ieee32::new(bits))
-        }
-        wasmparser::ValType::F64 => {
-            let bits = if nan {
-                bits | 0x7ff0_0000_0000_0001
-            } else {
-                bits
-            };
-            Instruction::F64Const(wasm_encoder::Ieee64::new(bits))
-        }
-        wasmparser::ValType::V128 => Instruction::V128Const(rng.next_u128().cast_signed()),
-        wasmparser::ValType::Ref(ty) if ty == RefType::EXTERNREF => {
-            Instruction::RefNull(wasm_encoder::HeapType::EXTERN)
-        }
-        wasmparser::ValType::Ref(_) => Instruction::RefNull(wasm_encoder::HeapType::FUNC),
-    }
-}
-
-fn encoded(ty: wasmparser::ValType) -> ValType {
-    match ty {
-        wasmparser::ValType::I32 => ValType::I32,
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
-        wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) if ty == RefType::EXTERNREF => ValType::EXTERNREF,
-        wasmparser::ValType::Ref(_) => ValType::FUNCREF,
-    }
-}
-
-/// Pushes the value as integers that hold all of it.
-fn observe(
-    get: &Instruction<'static>,
-    ty: wasmparser::ValType,
-    body: &mut Vec<Instruction<'static>>,
-    results: &mut Vec<ValType>,
-) {
-    body.push(get.clone());
-    match ty {
-        wasmparser::ValType::I32 => results.push(ValType::I32),
-        wasmparser::ValType::I64 => results.push(ValType::I64),
-        wasmparser::ValType::F32 => {
-            body.push(Instruction::I32ReinterpretF32);
-            results.push(ValType::I32);
-        }
-        wasmparser::ValType::F64 => {
-            body.push(Instruction::I64ReinterpretF64);
-            results.push(ValType::I64);
-        }
-        wasmparser::ValType::V128 => {
-            body.push(Instruction::I64x2ExtractLane(0));
-            body.push(get.clone());
-            body.push(Instruction::I64x2ExtractLane(1));
-            results.extend([ValType::I64, ValType::I64]);
-        }
-        wasmparser::ValType::Ref(_) => {
-            body.push(Instruction::RefIsNull);
-            results.push(ValType::I32);
-        }
-    }
-}
-
-fn u32_index(index: usize) -> u32 {
+pub fn u32_index(index: usize) -> u32 {
     u32::try_from(index).expect("generated index spaces are small")
 }
 

@@ -60,7 +60,11 @@ fn config(rng: &mut Rng, features: &Features, canonical_nans: bool) -> Config {
     let supports = |name: &str| features.contains(name);
     let memory64 = supports("memory64") && rng.one_in(6);
     // Tables with 64-bit indices come with 64-bit memories, and not every engine has both.
-    let max_tables = if memory64 { 0 } else { 4 };
+    let max_tables = if memory64 && !supports("table64") {
+        0
+    } else {
+        4
+    };
     let max_memories = if supports("multi_memory") { 3 } else { 1 };
     Config {
         max_imports: 0,
@@ -94,15 +98,15 @@ fn config(rng: &mut Rng, features: &Features, canonical_nans: bool) -> Config {
         saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
         simd_enabled: true,
+        custom_page_sizes_enabled: supports("custom_page_sizes"),
+        wide_arithmetic_enabled: supports("wide_arithmetic"),
         // Their results differ between engines, or one of the engines lacks them.
         custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: false,
         exceptions_enabled: false,
         gc_enabled: false,
         relaxed_simd_enabled: false,
         shared_everything_threads_enabled: false,
         threads_enabled: false,
-        wide_arithmetic_enabled: false,
         ..Config::default()
     }
 }
