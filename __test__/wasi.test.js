@@ -146,16 +146,23 @@ describe('standard input', () => {
     assert.ok(output.includes('before'), 'the guest reads what was written later')
   })
 
-  test('can be transferred right after the call', async () => {
-    const busy = Array.from({ length: 64 }, () =>
-      initialize(ARGS, { engine: 'optimizing', wasi: true }),
-    )
-    const stdin = new TextEncoder().encode('before')
-    const run = initialize(STDIN, { wasi: { stdin } })
-    structuredClone(stdin, { transfer: [stdin.buffer] })
-    const output = await run
-    await Promise.all(busy)
-    assert.ok(output.includes('before'), 'the guest reads what is there later')
+  test('can be transferred and freed right after the call', async () => {
+    const script = `
+      import { initialize } from 'wasm-preinit'
+      const wasm = Buffer.from(process.env.WASM, 'base64')
+      const busy = Array.from({ length: 64 }, () =>
+        initialize(wasm, { engine: 'optimizing', wasi: true }),
+      )
+      const stdin = new Uint8Array(300_000).fill(97)
+      const run = initialize(wasm, { wasi: { stdin } })
+      structuredClone(stdin, { transfer: [stdin.buffer] })
+      globalThis.gc()
+      const output = await run
+      await Promise.all(busy)
+      console.log(output.includes('a'.repeat(300_000)))`
+    const env = { WASM: STDIN.toString('base64') }
+    const { stdout, signal } = await runScript(script, { env, flags: ['--expose-gc'] })
+    assert.deepEqual({ stdout, signal }, { stdout: 'true\n', signal: null })
   })
 
   test('is this process’s own with inherit', async () => {
