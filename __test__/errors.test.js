@@ -67,6 +67,7 @@ const TRAPS = [
     opcode: 0x82,
     body: '(drop (i64.rem_u (i64.const 1) (i64.extend_i32_u (i32.load (i32.const 0)))))',
   },
+  { kind: 'unaligned-atomic', opcode: 0xfe, body: '(drop (i32.atomic.load (i32.const 17)))' },
   {
     kind: 'integer-overflow',
     opcode: 0xa8,
