@@ -2,7 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -76,14 +84,19 @@ describe('wasm-preinit', () => {
     const wasi_snapshot_preview1 = Object.fromEntries(
       WebAssembly.Module.imports(module).map(({ name }) => [name, () => 0]),
     )
-    const { memory } = /** @type {any} */ (new WebAssembly.Instance(module, { wasi_snapshot_preview1 }).exports)
+    const { memory } = /** @type {any} */ (
+      new WebAssembly.Instance(module, { wasi_snapshot_preview1 }).exports
+    )
     const bytes = Buffer.from(memory.buffer, at)
     return bytes.subarray(0, bytes.indexOf(0)).toString()
   }
 
   test('reads a file and writes a file', () => {
     const { status, stdout, stderr } = run(['counter.wat', '-o', 'counter.wasm'])
-    assert.deepEqual({ status, stdout: stdout.length, stderr }, { status: 0, stdout: 0, stderr: '' })
+    assert.deepEqual(
+      { status, stdout: stdout.length, stderr },
+      { status: 0, stdout: 0, stderr: '' },
+    )
     const exported = exportsOf(readFileSync(join(folder, 'counter.wasm')))
     assert.deepEqual(Object.keys(exported), ['other', 'resume'])
     assert.equal(exported.resume(), 42)
@@ -100,7 +113,14 @@ describe('wasm-preinit', () => {
   test('takes the init function, renames and switches in every form of a flag', () => {
     for (const args of [
       ['-f', 'other', '-r', '_start=resume', '--keep-init-func', 'counter.wat'],
-      ['--init-func', 'other', '--rename-func', '_start=resume', '--keep-init-func=true', 'counter.wat'],
+      [
+        '--init-func',
+        'other',
+        '--rename-func',
+        '_start=resume',
+        '--keep-init-func=true',
+        'counter.wat',
+      ],
       ['counter.wat', '--init-func=other', '--func-rename=_start=resume', '--keep-init-func'],
       ['-fother', '-r_start=resume', '--keep-init-func', 'counter.wat'],
       ['--init-func=other', '-r _start=resume', '--keep-init-func=true', 'counter.wat'],
@@ -130,7 +150,14 @@ describe('wasm-preinit', () => {
 
   test('gives the guest stdin, directories and the environment as asked', () => {
     for (const directory of [['--dir', 'dir'], ['--mapdir', '/inside::dir'], ['--mapdir=/::dir']]) {
-      const args = ['reader.wat', '-o', 'reader.wasm', '--allow-wasi', '--inherit-env=true', ...directory]
+      const args = [
+        'reader.wat',
+        '-o',
+        'reader.wasm',
+        '--allow-wasi',
+        '--inherit-env=true',
+        ...directory,
+      ]
       const { status, stdout, stderr } = run(args, { input: 'from a pipe', env: { AAA: 'first' } })
       assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
       assert.equal(stdout.toString(), 'printed\n')

@@ -24,7 +24,15 @@ describe('inspect', () => {
       { name: 'run', kind: 'function' },
     ])
     assert.deepEqual(info.memories, [
-      { index: 0, imported: false, minPages: 1, maxPages: 3, pageSize: 65536, memory64: false, shared: false },
+      {
+        index: 0,
+        imported: false,
+        minPages: 1,
+        maxPages: 3,
+        pageSize: 65536,
+        memory64: false,
+        shared: false,
+      },
     ])
     assert.deepEqual(info.tables, [{ index: 0, imported: false, type: 'funcref', min: 2 }])
   })
@@ -66,7 +74,11 @@ describe('inspect', () => {
 
   test('says why a module would be refused, and what to do', () => {
     for (const [text, code, pattern] of /** @type {const} */ ([
-      ['(module (import "env" "memory" (memory 1)) (func (export "init")))', 'ERR_UNSUPPORTED', /memory `env\.memory`/],
+      [
+        '(module (import "env" "memory" (memory 1)) (func (export "init")))',
+        'ERR_UNSUPPORTED',
+        /memory `env\.memory`/,
+      ],
       ['(module (func (export "init") (param i32)))', 'ERR_INIT_FUNC_MISSING', /export a function/],
     ])) {
       const [problem, ...others] = wat(text).problems
@@ -88,10 +100,16 @@ describe('inspect', () => {
   })
 
   test('reads a real module of 10 MB without its code', () => {
-    const wasm = readFileSync(new URL('../node_modules/@fastly/js-compute/fastly.wasm', import.meta.url))
+    const wasm = readFileSync(
+      new URL('../node_modules/@fastly/js-compute/fastly.wasm', import.meta.url),
+    )
     const info = inspect(wasm)
     assert.equal(info.initFuncs[0], 'wizer.initialize')
-    assert.ok(info.imports.some(({ module, name }) => module === 'wasi_snapshot_preview1' && name === 'fd_read'))
+    assert.ok(
+      info.imports.some(
+        ({ module, name }) => module === 'wasi_snapshot_preview1' && name === 'fd_read',
+      ),
+    )
     const total = info.sections.reduce((sum, { bytes }) => sum + bytes, 0)
     assert.equal(total, wasm.length - 8, 'the sections are the whole file but its header')
     assert.deepEqual(info.problems, [])
@@ -101,8 +119,14 @@ describe('inspect', () => {
     const broken = Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 200])
     assert.throws(
       () => inspect(broken),
-      (error) => error instanceof InitializeError && error.code === 'ERR_INVALID_WASM' && error.offset !== undefined,
+      (error) =>
+        error instanceof InitializeError &&
+        error.code === 'ERR_INVALID_WASM' &&
+        error.offset !== undefined,
     )
-    assert.throws(() => inspect(/** @type {any} */ ('text')), { name: 'TypeError', code: 'ERR_INVALID_OPTION' })
+    assert.throws(() => inspect(/** @type {any} */ ('text')), {
+      name: 'TypeError',
+      code: 'ERR_INVALID_OPTION',
+    })
   })
 })
