@@ -5,15 +5,14 @@
 //! canonical and relaxed SIMD is deterministic in either.
 
 use crate::error::{Error, Result, Stage};
+use crate::host::preload;
 use crate::instrument::Instrumented;
 use crate::module::Module;
-use crate::options::EngineChoice;
+use crate::options::{DEFAULT_MAX_STACK_BYTES, EngineChoice, Options};
+use crate::text;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use wasmtime::{Config, Engine, Strategy};
-
-/// Bytes of stack the guest may use; V8 gives a tenth of it, and deep parsers want more than that.
-pub const MAX_STACK_BYTES: usize = 8 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
@@ -32,6 +31,8 @@ impl Tier {
 
 pub struct Compiled {
     pub module: wasmtime::Module,
+    /// Preloaded modules by name, for the same engine.
+    pub preloads: Vec<(String, wasmtime::Module)>,
     pub tier: Tier,
 }
 
@@ -40,62 +41,125 @@ pub struct Compiled {
 /// # Errors
 ///
 /// `ERR_INVALID_WASM` with the offset in the user's own bytes, `ERR_UNSUPPORTED` where the module
-/// is valid and no compiler takes it.
+/// is valid and no compiler takes it, `ERR_IO` for a preloaded module.
 pub fn compile(
     module: &Module<'_>,
     instrumented: &Instrumented,
-    choice: EngineChoice,
+    options: &Options,
 ) -> Result<Compiled> {
-    let first = match choice {
+    let first = match options.engine {
         EngineChoice::Auto | EngineChoice::Baseline => Tier::Baseline,
         EngineChoice::Optimizing => Tier::Optimizing,
     };
-    let failure = match compile_with(first, instrumented) {
+    let (compiled, valid) = rayon::join(
+        || compile_with(first, instrumented, options),
+        || match instrumented.adds_indices {
+            true => validate(module),
+            false => Ok(()),
+        },
+    );
+    valid?;
+    let failure = match compiled {
         Ok(compiled) => return Ok(compiled),
         Err(failure) => failure,
     };
-    validate(module)?;
-    match choice {
-        EngineChoice::Auto => compile_with(Tier::Optimizing, instrumented)
-            .map_err(|failure| refused("this package's engine", &failure)),
-        EngineChoice::Baseline => Err(refused(
-            "the baseline compiler (`engine: 'auto'` tries the optimizing one as well)",
-            &failure,
-        )),
-        EngineChoice::Optimizing => Err(refused("this package's engine", &failure)),
+    if !instrumented.adds_indices {
+        validate(module)?;
     }
+    let (failure, by) = match options.engine {
+        EngineChoice::Auto => match compile_with(Tier::Optimizing, instrumented, options) {
+            Ok(compiled) => return Ok(compiled),
+            Err(failure) => (failure, "this package's engine"),
+        },
+        EngineChoice::Baseline => (
+            failure,
+            "the baseline compiler (`engine: 'auto'` tries the optimizing one as well)",
+        ),
+        EngineChoice::Optimizing => (failure, "this package's engine"),
+    };
+    Err(match failure.preload {
+        Some(name) => preload::failed(&name, failure.message),
+        None => Error::unsupported(
+            Stage::Compile,
+            format!(
+                "the module is valid, but {by} can't compile it: {}",
+                failure.message
+            ),
+        ),
+    })
 }
 
-/// Compiles with one tier; a panic of the compiler is a refusal like any other.
-fn compile_with(tier: Tier, instrumented: &Instrumented) -> Result<Compiled, String> {
-    let engine = engine(tier)?;
-    let compile = || wasmtime::Module::from_binary(engine, &instrumented.wasm);
-    match catch_unwind(AssertUnwindSafe(compile)) {
-        Ok(Ok(module)) => Ok(Compiled { module, tier }),
+/// Why a compiler refuses, and whose bytes.
+struct Failure {
+    message: String,
+    preload: Option<String>,
+}
+
+fn compile_with(
+    tier: Tier,
+    instrumented: &Instrumented,
+    options: &Options,
+) -> Result<Compiled, Failure> {
+    let own = |message| Failure {
+        message,
+        preload: None,
+    };
+    let engine = engine(tier, options.max_stack).map_err(own)?;
+    let module = compile_module(&engine, tier, &instrumented.wasm).map_err(own)?;
+    let mut preloads = Vec::new();
+    for (name, wasm) in &options.preloads {
+        let compiled = text::to_binary(wasm)
+            .map_err(|error| error.to_string())
+            .and_then(|wasm| compile_module(&engine, tier, &wasm));
+        let compiled = compiled.map_err(|message| Failure {
+            message,
+            preload: Some(name.clone()),
+        })?;
+        preloads.push((name.clone(), compiled));
+    }
+    Ok(Compiled {
+        module,
+        preloads,
+        tier,
+    })
+}
+
+/// Compiles one module; a panic of the compiler is a refusal like any other.
+fn compile_module(engine: &Engine, tier: Tier, wasm: &[u8]) -> Result<wasmtime::Module, String> {
+    match catch_unwind(AssertUnwindSafe(|| {
+        wasmtime::Module::from_binary(engine, wasm)
+    })) {
+        Ok(Ok(module)) => Ok(module),
         Ok(Err(error)) => Err(format!("{error:#}")),
         Err(_) => Err(format!("the {} compiler panicked", tier.name())),
     }
 }
 
-/// The engine of a tier, made once for the process; the error says why there is none here.
-fn engine(tier: Tier) -> Result<&'static Engine, String> {
+/// The engine of a tier; the one with the default stack is made once for the process. The error
+/// says why there is none here.
+fn engine(tier: Tier, max_stack: usize) -> Result<Engine, String> {
     static BASELINE: OnceLock<Result<Engine, String>> = OnceLock::new();
     static OPTIMIZING: OnceLock<Result<Engine, String>> = OnceLock::new();
+    let make = || Engine::new(&config(tier, max_stack)).map_err(|error| format!("{error:#}"));
+    if max_stack != DEFAULT_MAX_STACK_BYTES {
+        return make();
+    }
     let cell = match tier {
         Tier::Baseline => &BASELINE,
         Tier::Optimizing => &OPTIMIZING,
     };
-    let made = cell.get_or_init(|| Engine::new(&config(tier)).map_err(|e| format!("{e:#}")));
-    made.as_ref().map_err(Clone::clone)
+    cell.get_or_init(make).clone()
 }
 
-fn config(tier: Tier) -> Config {
+fn config(tier: Tier, max_stack: usize) -> Config {
     let mut config = Config::new();
     config
         .parallel_compilation(true)
         .cranelift_nan_canonicalization(true)
-        .max_wasm_stack(MAX_STACK_BYTES)
-        .async_stack_size(2 * MAX_STACK_BYTES)
+        .max_wasm_stack(max_stack)
+        // Not used, but never smaller than the guest's.
+        .async_stack_size(max_stack.saturating_mul(2))
+        .epoch_interruption(true)
         .wasm_custom_page_sizes(true)
         .wasm_wide_arithmetic(true)
         .wasm_multi_memory(true)
@@ -126,11 +190,4 @@ fn validate(module: &Module<'_>) -> Result<()> {
         Ok(_) => Ok(()),
         Err(error) => Err(Error::invalid(&error)),
     }
-}
-
-fn refused(by: &str, reason: &str) -> Error {
-    Error::unsupported(
-        Stage::Compile,
-        format!("the module is valid, but {by} can't compile it: {reason}"),
-    )
 }

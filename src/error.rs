@@ -54,10 +54,7 @@ impl Stage {
 pub enum ErrorKind {
     /// An option has a value that can't be used with this module.
     #[error("{message} (option `{option}`)")]
-    InvalidOption {
-        option: &'static str,
-        message: String,
-    },
+    InvalidOption { option: String, message: String },
 
     /// The bytes are neither a valid module nor valid WAT text.
     #[error("invalid WebAssembly: {message} (at byte offset {offset:#x})")]
@@ -100,9 +97,17 @@ pub enum ErrorKind {
         frames: Vec<Frame>,
     },
 
+    /// Imports that must be there are not; as (module, name).
+    #[error("{}", missing_text(imports))]
+    ImportMissing { imports: Vec<(String, String)> },
+
     /// A host function failed otherwise than by an error code to the guest.
-    #[error("a WASI function that the init function called failed: {message}")]
-    ImportFailed { message: String },
+    #[error("the import `{module}.{name}`, which the init function called, failed: {message}")]
+    ImportFailed {
+        module: String,
+        name: String,
+        message: String,
+    },
 
     /// The guest trapped.
     #[error("the `{function}` function trapped: {message}{}", frames_text(frames))]
@@ -124,9 +129,29 @@ pub enum ErrorKind {
     )]
     StackLimit { limit: usize, frames: Vec<Frame> },
 
-    /// The host could not give the guest the memory it asks for.
-    #[error("the guest's memories and tables can't be allocated: {message}")]
-    MemoryLimit { message: String },
+    /// The guest wants more memory than it may have.
+    #[error(
+        "the guest's memories and tables need more than the {limit} bytes that `maxMemory` allows: \
+         raise it, or look for an init function that allocates without end"
+    )]
+    MemoryLimit { limit: usize },
+
+    /// The host could not give the guest the memory it declares.
+    #[error(
+        "the guest's memories and tables can't be allocated: {message}; declare smaller minimums"
+    )]
+    MemoryUnavailable { message: String },
+
+    /// The run took too long.
+    #[error(
+        "the run took more than {limit} ms, which `timeout` allows: \
+         raise it, or look for an init function that waits or loops without end"
+    )]
+    Timeout { limit: u64 },
+
+    /// The caller's signal was aborted.
+    #[error("the run was aborted")]
+    Aborted,
 
     /// A path of the host can't be used.
     #[error("can't use `{path}`: {message}")]
@@ -181,6 +206,9 @@ pub struct Frame {
     pub func: String,
     /// Byte offset of the instruction in the user's file, where known.
     pub offset: Option<usize>,
+    /// The source file and line, where the module has debug information.
+    pub file: Option<String>,
+    pub line: Option<u32>,
 }
 
 impl Error {
@@ -201,8 +229,8 @@ impl Error {
         Self::new(stage, ErrorKind::Internal(message.into()))
     }
 
-    pub fn option(option: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
+    pub fn option(option: impl Into<String>, message: impl Into<String>) -> Self {
+        let (option, message) = (option.into(), message.into());
         Self::new(Stage::Options, ErrorKind::InvalidOption { option, message })
     }
 
@@ -254,7 +282,12 @@ impl Error {
             ErrorKind::Trap { .. } => "ERR_TRAP",
             ErrorKind::Exit(_) => "ERR_EXIT",
             ErrorKind::StackLimit { .. } => "ERR_STACK_LIMIT",
-            ErrorKind::MemoryLimit { .. } => "ERR_MEMORY_LIMIT",
+            ErrorKind::ImportMissing { .. } => "ERR_IMPORT_MISSING",
+            ErrorKind::MemoryLimit { .. } | ErrorKind::MemoryUnavailable { .. } => {
+                "ERR_MEMORY_LIMIT"
+            }
+            ErrorKind::Timeout { .. } => "ERR_TIMEOUT",
+            ErrorKind::Aborted => "ABORTED",
             ErrorKind::Io { .. } => "ERR_IO",
             ErrorKind::Internal(_) => "ERR_INTERNAL",
         }
@@ -305,7 +338,7 @@ fn candidates_text(candidates: &[String]) -> String {
         format!(" and {more} more")
     };
     format!(
-        "exports that would fit: {}{more}; name one with the option `initFunc`",
+        "exports that would fit: {}{more}; name one with the option `initFunc` (`-f` on the command line)",
         shown.join(", ")
     )
 }
@@ -314,8 +347,19 @@ fn remedy(import_module: &str) -> &'static str {
     if import_module.starts_with("wasi_") {
         "allow WASI with the option `wasi: true` (`--allow-wasi` on the command line)"
     } else {
-        "init must not depend on it, or it must be supplied"
+        "supply it with the option `imports` or `preload`, or keep the call out of init"
     }
+}
+
+fn missing_text(imports: &[(String, String)]) -> String {
+    let names: Vec<String> = imports
+        .iter()
+        .map(|(module, name)| format!("`{module}.{name}`"))
+        .collect();
+    format!(
+        "these imports are not supplied: {}; supply them with the option `imports` or `preload`",
+        names.join(", ")
+    )
 }
 
 fn frames_text(frames: &[Frame]) -> String {
@@ -323,8 +367,11 @@ fn frames_text(frames: &[Frame]) -> String {
     for frame in frames.iter().take(LIST_LENGTH) {
         text.push_str("\n    at ");
         text.push_str(&frame.func);
-        if let Some(offset) = frame.offset {
-            text.push_str(&format!(" ({offset:#x})"));
+        match (&frame.file, frame.line, frame.offset) {
+            (Some(file), Some(line), _) => text.push_str(&format!(" ({file}:{line})")),
+            (Some(file), None, _) => text.push_str(&format!(" ({file})")),
+            (None, _, Some(offset)) => text.push_str(&format!(" ({offset:#x})")),
+            (None, _, None) => {}
         }
     }
     if frames.len() > LIST_LENGTH {

@@ -1,18 +1,23 @@
 //! [`Compiled`] in, [`Finished`] out: the guest after the start function, `_initialize` and the init
-//! function have run, in this order, with the references it held before any of them.
+//! function have run, in this order, with the state it had before any of them.
 //!
 //! A `proc_exit(0)` ends the run well, wherever it happens; everything else that stops the guest is
-//! an error.
+//! an error. Preloaded modules are instantiated first.
 
-use crate::compile::{Compiled, MAX_STACK_BYTES};
+use crate::cancel::{Cancel, Cancelled};
+use crate::compile::Compiled;
 use crate::error::{Error, ErrorKind, Frame, Result, Stage, TrapKind};
-use crate::host::Host;
-use crate::host::imports::{self, Exit, NotSupplied};
-use crate::host::wasi::{self, Captured};
+use crate::host::imports::{self, Exit, HostFailed, NotSupplied, Supply, Threw};
+use crate::host::wasi::Wasi;
+use crate::host::{Host, preload};
 use crate::instrument::Instrumented;
+use crate::limits::{Limits, MemoryLimitHit};
 use crate::module::{Module, REACTOR_INIT};
 use crate::options::Options;
 use crate::snapshot::InitialState;
+use crate::snapshot::private::Private;
+use crate::symbolize::symbolize;
+use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::{Instance, Store, ThrownException, Trap, WasmBacktrace};
 
@@ -22,7 +27,6 @@ pub struct Finished {
     pub instance: Instance,
     /// What there was before any code had run.
     pub initial: InitialState,
-    pub captured: Captured,
     /// When instantiation was done and code began to run.
     pub run_started: Instant,
 }
@@ -31,47 +35,205 @@ pub struct Finished {
 ///
 /// # Errors
 ///
-/// Every code that a running guest can cause, and `ERR_IO` for preopens.
+/// Every code that a running guest can cause, `ERR_IO` for preopens and preloads, and the reason
+/// when the run is cancelled.
 pub fn execute(
     module: &Module<'_>,
     instrumented: &Instrumented,
     compiled: &Compiled,
     init_func: &str,
     options: &Options,
+    cancel: &Arc<Cancel>,
 ) -> Result<Finished> {
-    let (wasi, captured) = match &options.wasi {
-        Some(wasi) => {
-            let (context, captured) = wasi::context(wasi)?;
-            (Some(context), captured)
-        }
-        None => (None, Captured::default()),
+    let wasi = options.wasi.as_ref();
+    let wasi = wasi
+        .map(|wasi| Wasi::new(wasi, module.bytes, cancel))
+        .transpose()?;
+    let host = Host {
+        wasi,
+        limits: Limits::new(options.max_memory),
+        first_memory: (!module.memories.is_empty()).then(|| instrumented.names.memory(0)),
+        ended: None,
     };
-    let mut store = Store::new(compiled.module.engine(), Host { wasi });
-    let imports = imports::resolve(&mut store, &compiled.module)?;
-    let instance = Instance::new(&mut store, &compiled.module, &imports)
-        .map_err(|error| not_instantiated(&error))?;
-    let initial = InitialState::read(module, instrumented, &mut store, instance)?;
-
-    let run_started = Instant::now();
-    for (export, function) in calls(module, instrumented, init_func) {
-        let called = instance
-            .get_typed_func::<(), ()>(&mut store, &export)
-            .and_then(|func| func.call(&mut store, ()));
-        if let Err(error) = called {
-            if let Some(Exit(0)) = error.downcast_ref() {
-                break;
-            }
-            return Err(stopped(instrumented, &function, &error)
-                .with_output(captured.stdout(), captured.stderr()));
+    let mut store = Store::new(compiled.module.engine(), host);
+    store.limiter(|host| &mut host.limits);
+    cancel.watch(&mut store)?;
+    let guest = Guest {
+        module,
+        instrumented,
+        options,
+        cancel,
+    };
+    let ran = guest.run(&mut store, compiled, init_func);
+    match ran {
+        Ok((instance, initial, run_started)) => Ok(Finished {
+            store,
+            instance,
+            initial,
+            run_started,
+        }),
+        Err(error) => {
+            let wasi = store.data().wasi.as_ref();
+            let error = error.with_output(wasi.and_then(Wasi::stdout), wasi.and_then(Wasi::stderr));
+            release_memory(options);
+            Err(error)
         }
     }
-    Ok(Finished {
-        store,
-        instance,
-        initial,
-        captured,
-        run_started,
-    })
+}
+
+/// Tells the embedder that the guest's memory goes away.
+pub fn release_memory(options: &Options) {
+    if let Some(imports) = &options.imports {
+        imports.host.release_memory();
+    }
+}
+
+/// What it takes to run one guest and to say what stopped it.
+struct Guest<'g> {
+    module: &'g Module<'g>,
+    instrumented: &'g Instrumented,
+    options: &'g Options,
+    cancel: &'g Cancel,
+}
+
+impl Guest<'_> {
+    fn run(
+        &self,
+        store: &mut Store<Host>,
+        compiled: &Compiled,
+        init_func: &str,
+    ) -> Result<(Instance, InitialState, Instant)> {
+        let preloaded =
+            preload::instantiate(store, &compiled.preloads, self.options).map_err(|error| {
+                match self.cancel.reason() {
+                    Some(reason) => reason.error(Stage::Instantiate),
+                    None => error,
+                }
+            })?;
+        let supply = Supply {
+            options: self.options,
+            preloaded: &preloaded,
+        };
+        let imports = imports::resolve(store, &compiled.module, &supply)?;
+        let instance = Instance::new(&mut *store, &compiled.module, &imports)
+            .map_err(|error| self.not_instantiated(&error))?;
+        let initial = InitialState::read(&mut Private {
+            module: self.module,
+            instrumented: self.instrumented,
+            store: &mut *store,
+            instance,
+        })?;
+
+        let run_started = Instant::now();
+        for (export, function) in calls(self.module, self.instrumented, init_func) {
+            self.cancel.check(Stage::Run)?;
+            let called = instance
+                .get_typed_func::<(), ()>(&mut *store, &export)
+                .and_then(|func| func.call(&mut *store, ()));
+            match called {
+                Ok(()) => {}
+                Err(error) if matches!(error.downcast_ref(), Some(Exit(0))) => break,
+                Err(error) => return Err(self.stopped(&function, &error)),
+            }
+        }
+        self.cancel.check(Stage::Run)?;
+        Ok((instance, initial, run_started))
+    }
+
+    fn not_instantiated(&self, error: &wasmtime::Error) -> Error {
+        let kind = if let Some(MemoryLimitHit { limit }) = error.downcast_ref() {
+            ErrorKind::MemoryLimit { limit: *limit }
+        } else if let Some(trap) = error.downcast_ref::<Trap>() {
+            // The only code that instantiation runs is active segments.
+            ErrorKind::Trap {
+                function: "instantiate".to_owned(),
+                kind: trap_kind(*trap),
+                message: format!(
+                    "{} while the module's own segments were written",
+                    trap_message(*trap)
+                ),
+                frames: Vec::new(),
+            }
+        } else {
+            let message = error.root_cause().to_string();
+            ErrorKind::MemoryUnavailable { message }
+        };
+        Error::new(Stage::Instantiate, kind)
+    }
+
+    /// Says why the guest stopped.
+    fn stopped(&self, function: &str, error: &wasmtime::Error) -> Error {
+        let frames = || symbolize(self.module, frames(Some(self.instrumented), error));
+        if error.is::<Cancelled>() {
+            let reason = self.cancel.reason();
+            return reason.map_or_else(
+                || Error::internal(Stage::Run, "stopped without a reason"),
+                |reason| reason.error(Stage::Run),
+            );
+        }
+        let kind = if let Some(Exit(status)) = error.downcast_ref() {
+            ErrorKind::Exit(*status)
+        } else if let Some(MemoryLimitHit { limit }) = error.downcast_ref() {
+            ErrorKind::MemoryLimit { limit: *limit }
+        } else if let Some(missing) = error.downcast_ref::<NotSupplied>() {
+            ErrorKind::ImportCalled {
+                module: missing.module.clone(),
+                name: missing.name.clone(),
+                frames: frames(),
+            }
+        } else if let Some(Threw(failed)) = error.downcast_ref() {
+            import_failed(failed)
+        } else if let Some(failed) = error.downcast_ref::<HostFailed>() {
+            import_failed(failed)
+        } else if let Some(Trap::StackOverflow) = error.downcast_ref() {
+            ErrorKind::StackLimit {
+                limit: self.options.max_stack,
+                frames: frames(),
+            }
+        } else {
+            trapped(function, error, frames())
+        };
+        Error::new(Stage::Run, kind)
+    }
+}
+
+fn import_failed(failed: &HostFailed) -> ErrorKind {
+    ErrorKind::ImportFailed {
+        module: failed.module.clone(),
+        name: failed.name.clone(),
+        message: failed.message.clone(),
+    }
+}
+
+/// A trap, or an exception that nothing caught.
+fn trapped(function: &str, error: &wasmtime::Error, frames: Vec<Frame>) -> ErrorKind {
+    let (kind, message) = if let Some(trap) = error.downcast_ref::<Trap>() {
+        (trap_kind(*trap), trap_message(*trap))
+    } else if error.is::<ThrownException>() {
+        let message = "an exception was thrown and not caught";
+        (TrapKind::UncaughtException, message.to_owned())
+    } else {
+        (TrapKind::Other, error.root_cause().to_string())
+    };
+    ErrorKind::Trap {
+        function: function.to_owned(),
+        kind,
+        message,
+        frames,
+    }
+}
+
+/// Whether no host function may go on after this.
+pub fn ends_the_run(error: &wasmtime::Error) -> bool {
+    error.is::<Exit>()
+        || error.is::<Cancelled>()
+        || error.is::<MemoryLimitHit>()
+        || error.is::<NotSupplied>()
+}
+
+/// What a host function is told of a guest function that it called and that trapped.
+pub fn stopped_text(function: &str, error: &wasmtime::Error) -> Error {
+    Error::new(Stage::Run, trapped(function, error, frames(None, error)))
 }
 
 /// What to call, as (export of the instrumented module, name for messages).
@@ -93,65 +255,8 @@ fn calls(
     calls
 }
 
-fn not_instantiated(error: &wasmtime::Error) -> Error {
-    let kind = match error.downcast_ref::<Trap>() {
-        // The only code that instantiation runs is active segments.
-        Some(trap) => ErrorKind::Trap {
-            function: "instantiate".to_owned(),
-            kind: trap_kind(*trap),
-            message: format!(
-                "{} while the module's own segments were written",
-                trap_message(*trap)
-            ),
-            frames: Vec::new(),
-        },
-        None => ErrorKind::MemoryLimit {
-            message: format!("{error:#}"),
-        },
-    };
-    Error::new(Stage::Instantiate, kind)
-}
-
-/// Says why the guest stopped.
-fn stopped(instrumented: &Instrumented, function: &str, error: &wasmtime::Error) -> Error {
-    let frames = || frames(instrumented, error);
-    let kind = if let Some(Exit(status)) = error.downcast_ref() {
-        ErrorKind::Exit(*status)
-    } else if let Some(missing) = error.downcast_ref::<NotSupplied>() {
-        ErrorKind::ImportCalled {
-            module: missing.module.clone(),
-            name: missing.name.clone(),
-            frames: frames(),
-        }
-    } else if let Some(trap) = error.downcast_ref::<Trap>() {
-        match trap {
-            Trap::StackOverflow => ErrorKind::StackLimit {
-                limit: MAX_STACK_BYTES,
-                frames: frames(),
-            },
-            trap => ErrorKind::Trap {
-                function: function.to_owned(),
-                kind: trap_kind(*trap),
-                message: trap_message(*trap),
-                frames: frames(),
-            },
-        }
-    } else if error.downcast_ref::<ThrownException>().is_some() {
-        ErrorKind::Trap {
-            function: function.to_owned(),
-            kind: TrapKind::UncaughtException,
-            message: "an exception was thrown and not caught".to_owned(),
-            frames: frames(),
-        }
-    } else {
-        ErrorKind::ImportFailed {
-            message: error.root_cause().to_string(),
-        }
-    };
-    Error::new(Stage::Run, kind)
-}
-
-fn frames(instrumented: &Instrumented, error: &wasmtime::Error) -> Vec<Frame> {
+/// The guest's stack; without the instrumented module, places are not known.
+fn frames(instrumented: Option<&Instrumented>, error: &wasmtime::Error) -> Vec<Frame> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };
@@ -162,7 +267,10 @@ fn frames(instrumented: &Instrumented, error: &wasmtime::Error) -> Vec<Frame> {
         },
         offset: frame
             .module_offset()
-            .and_then(|offset| instrumented.original_offset(offset)),
+            .zip(instrumented)
+            .and_then(|(offset, instrumented)| instrumented.original_offset(offset)),
+        file: None,
+        line: None,
     });
     frames.collect()
 }

@@ -92,7 +92,7 @@ pub fn inspect(wasm: &[u8]) -> Result<ModuleInfo> {
     }
     let module = Module::parse(&wasm)?;
     let mut problems: Vec<Problem> = Vec::new();
-    problems.extend(imports::check(&module).err().map(Into::into));
+    problems.extend(imports::check_kinds(&module).err().map(Into::into));
     problems.extend(memories::check(&module).err().map(Into::into));
     let init_funcs: Vec<String> = module
         .init_candidates()

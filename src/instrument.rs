@@ -34,7 +34,7 @@
 //!   the original bytes.
 
 use crate::error::{Error, Result, Stage};
-use crate::module::{Module, Section, section_id, section_rank};
+use crate::module::{Module, Section, Table, section_id, section_rank};
 use std::collections::BTreeMap;
 use wasm_encoder::{Encode, ExportKind, Function, HeapType, Instruction, RefType};
 use wasmparser::{AbstractHeapType, HeapType as ParsedHeapType, RefType as ParsedRefType};
@@ -46,6 +46,9 @@ pub struct Instrumented {
     pub wasm: Vec<u8>,
     pub names: Names,
     code: Option<CodeShift>,
+    /// Whether an index space has grown: an index that is out of range in the user's bytes may be
+    /// in range here, so what the compiler accepts says nothing of them.
+    pub adds_indices: bool,
 }
 
 /// Where the original function bodies end in the user's file and in the instrumented bytes:
@@ -137,6 +140,8 @@ pub fn instrument(module: &Module<'_>) -> Result<Instrumented> {
     let mut code = None;
 
     let mut pending = added.sections;
+    let grown = [section_id::FUNCTION, section_id::TABLE, section_id::MEMORY];
+    let adds_indices = grown.iter().any(|&id| pending.contains_key(&order(id)));
     for section in &module.sections {
         if section.id == section_id::CUSTOM {
             if section.custom_name == "name" {
@@ -164,7 +169,12 @@ pub fn instrument(module: &Module<'_>) -> Result<Instrumented> {
     for addition in pending.into_values() {
         addition.emit_alone(&mut wasm);
     }
-    Ok(Instrumented { wasm, names, code })
+    Ok(Instrumented {
+        wasm,
+        names,
+        code,
+        adds_indices,
+    })
 }
 
 /// Magic and version.
@@ -287,7 +297,9 @@ impl Additions {
             })?;
             let mut bytes = Vec::new();
             ty.encode(&mut bytes);
-            let table = if let Some(&table) = table_of_type.get(&bytes) {
+            let table = if let Some(table) = table_for(module, module.elements[segment].ty) {
+                table
+            } else if let Some(&table) = table_of_type.get(&bytes) {
                 table
             } else {
                 let table = index_u32(module.tables.len() + table_of_type.len())?;
@@ -338,6 +350,17 @@ impl Additions {
         function.encode(self.item(section_id::CODE));
         self.export(name, ExportKind::Func, index)
     }
+}
+
+/// A table of the module that can hold the items of a segment. Nothing is ever written to it.
+fn table_for(module: &Module<'_>, ty: ParsedRefType) -> Option<u32> {
+    let fits = |table: &Table| {
+        let own = table.ty.element_type;
+        !table.ty.table64
+            && own.heap_type() == ty.heap_type()
+            && own.is_nullable() >= ty.is_nullable()
+    };
+    u32::try_from(module.tables.iter().position(fits)?).ok()
 }
 
 fn address<'i>(memory64: bool) -> Instruction<'i> {

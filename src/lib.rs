@@ -9,32 +9,41 @@
 //!
 //! No input makes this crate panic; every failure is an [`Error`] with a stable code.
 
+pub mod cancel;
 pub mod compile;
 pub mod error;
 pub mod execute;
 pub mod host;
 pub mod inspect;
 pub mod instrument;
+pub mod limits;
 pub mod module;
 pub mod options;
 pub mod report;
 pub mod rewrite;
 pub mod segments;
 pub mod snapshot;
+pub mod strip;
+pub mod symbolize;
 pub mod text;
 
-pub use compile::{MAX_STACK_BYTES, Tier};
+pub use cancel::{Cancel, Reason};
+pub use compile::Tier;
 pub use error::{Error, ErrorKind, Frame, Result, Stage, TrapKind};
+pub use host::functions::{CallError, Failed, Guest, HostFunctions, HostValue, Value, ValueType};
 pub use inspect::{ExportInfo, ImportInfo, MemoryInfo, ModuleInfo, Problem, TableInfo, inspect};
 pub use module::{DEFAULT_INIT_FUNCS, REACTOR_INIT};
 pub use options::{
-    DATA_SEGMENTS_LIMIT, DEFAULT_MAX_DATA_SEGMENTS, EngineChoice, Options, Output, Preopen, Rename,
-    Stdin, Wasi,
+    Clock, DATA_SEGMENTS_LIMIT, DEFAULT_MAX_DATA_SEGMENTS, DEFAULT_MAX_STACK_BYTES, EngineChoice,
+    GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen, Random, Rename, Stdin, Wasi,
 };
 pub use report::{GlobalsReport, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings};
+pub use strip::Strip;
 
 use module::Module;
-use report::Clock;
+use report::Stopwatch;
+use snapshot::dead_stack;
+use std::sync::Arc;
 
 /// The finished module, and what happened where [`Options::report`] asked for it.
 #[derive(Debug)]
@@ -52,49 +61,82 @@ pub struct Initialized {
 ///
 /// Every code of [`ErrorKind`]; nothing is left behind in any case.
 pub fn initialize(wasm: &[u8], options: &Options) -> Result<Initialized> {
-    let mut clock = Clock::start();
+    initialize_with(wasm, options, &Cancel::new())
+}
+
+/// Like [`initialize`], and stops when the run is cancelled.
+///
+/// # Errors
+///
+/// As [`initialize`], and the reason of the cancellation.
+pub fn initialize_with(
+    wasm: &[u8],
+    options: &Options,
+    cancel: &Arc<Cancel>,
+) -> Result<Initialized> {
+    let mut watch = Stopwatch::start();
+    cancel.check(Stage::Parse)?;
     let wasm = text::to_binary(wasm)?;
     let module = Module::parse(&wasm)?;
     let init_func = module.init_func(options.init_func.as_deref())?;
     rewrite::check_renames(&module, init_func, options)?;
-    host::imports::check(&module)?;
+    host::imports::check_kinds(&module)?;
+    host::imports::check_supplied(&module, options)?;
     snapshot::memories::check(&module)?;
-    clock.timings.parse = clock.lap();
+    let dead_stack = options
+        .zero_dead_stack
+        .then(|| dead_stack::find(&module))
+        .transpose()?;
+    watch.timings.parse = watch.lap();
 
     let instrumented = instrument::instrument(&module)?;
-    clock.timings.instrument = clock.lap();
+    watch.timings.instrument = watch.lap();
 
-    let compiled = compile::compile(&module, &instrumented, options.engine)?;
-    clock.timings.compile = clock.lap();
+    let compiled = compile::compile(&module, &instrumented, options)?;
+    watch.timings.compile = watch.lap();
 
-    let mut finished = execute::execute(&module, &instrumented, &compiled, init_func, options)?;
-    clock.timings.instantiate = clock.lap_until(finished.run_started);
-    clock.timings.run = clock.lap();
+    let mut finished = execute::execute(
+        &module,
+        &instrumented,
+        &compiled,
+        init_func,
+        options,
+        cancel,
+    )?;
+    watch.timings.instantiate = watch.lap_until(finished.run_started);
+    watch.timings.run = watch.lap();
 
-    let captured = finished.captured.clone();
-    let snapshot = snapshot::snapshot(&module, &instrumented, &mut finished)?;
-    clock.timings.snapshot = clock.lap();
+    let result = (|| {
+        let snapshot =
+            snapshot::snapshot(&module, &instrumented, &mut finished, dead_stack.as_ref())?;
+        watch.timings.snapshot = watch.lap();
 
-    let layout = segments::layout(&module, &snapshot, options.max_data_segments)?;
-    let output = rewrite::rewrite(&module, &snapshot, &layout, init_func, options)?;
-    clock.timings.rewrite = clock.lap();
+        let layout = segments::layout(&module, &snapshot, options.max_data_segments)?;
+        let output = rewrite::rewrite(&module, &snapshot, &layout, init_func, options)?;
+        watch.timings.rewrite = watch.lap();
 
-    let report = options.report.then(|| {
-        let sizes = Sizes::compare(&module, &output)?;
-        let timings = clock.stop();
-        Ok(Report::new(
-            &module,
-            init_func,
-            compiled.tier,
-            timings,
-            sizes,
-            &snapshot,
-            &layout,
-            &captured,
-        ))
-    });
+        let report = options.report.then(|| {
+            let timings = watch.stop();
+            Report::new(
+                &module,
+                &output,
+                init_func,
+                compiled.tier,
+                timings,
+                &snapshot,
+                &layout,
+            )
+        });
+        Ok((output, report.transpose()?))
+    })();
+    execute::release_memory(options);
+    cancel.check(Stage::Rewrite)?;
+    let (output, mut report) = result?;
+    if let (Some(report), Some(wasi)) = (&mut report, &finished.store.data().wasi) {
+        report.add_wasi(wasi);
+    }
     Ok(Initialized {
         wasm: output,
-        report: report.transpose()?,
+        report,
     })
 }

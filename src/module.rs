@@ -163,6 +163,7 @@ impl<'a> Module<'a> {
                 });
             }
             if matches!(payload, Payload::End(_)) {
+                module.check_start()?;
                 return Ok(module);
             }
             module.read(payload)?;
@@ -277,6 +278,22 @@ impl<'a> Module<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The start function is called like any other, so nobody else checks its type.
+    fn check_start(&self) -> Result<()> {
+        match self.start {
+            Some(start) if !self.is_nullary(start) => Err(Error::new(
+                Stage::Parse,
+                ErrorKind::InvalidWasm {
+                    message: format!("the start function {start} is not of type [] -> []"),
+                    offset: self
+                        .section(section_id::START)
+                        .map_or(0, |section| section.contents.start),
+                },
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn read_import(&mut self, import: Import<'a>) {

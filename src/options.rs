@@ -3,7 +3,11 @@
 //! Names and defaults are those of the public JavaScript options; what depends on the module (does
 //! a renamed export exist?) is checked by the stage that knows the module.
 
+use crate::host::functions::HostFunctions;
+use crate::strip::Strip;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The most data segments an engine with the JavaScript API's implementation limits must accept.
 /// <https://webassembly.github.io/spec/js-api/#limits>
@@ -13,14 +17,29 @@ pub const DATA_SEGMENTS_LIMIT: usize = 100_000;
 /// [`DATA_SEGMENTS_LIMIT`], as every segment costs an engine time at each start.
 pub const DEFAULT_MAX_DATA_SEGMENTS: usize = 10_000;
 
+/// Stack for the guest that is not told otherwise: V8 gives a tenth of it, and deep parsers want
+/// more than that.
+pub const DEFAULT_MAX_STACK_BYTES: usize = 8 << 20;
+
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The init export; `None` takes the first of [`crate::module::DEFAULT_INIT_FUNCS`] there is.
     pub init_func: Option<String>,
     pub keep_init_func: bool,
     pub rename_funcs: Vec<Rename>,
+    pub imports: Option<Imports>,
+    /// Whether a function import that nobody supplies is an error before anything runs.
+    pub undefined_imports_error: bool,
+    /// Modules that satisfy imports during init, as (name, bytes), in the order of instantiation.
+    pub preloads: Vec<(String, Vec<u8>)>,
     pub wasi: Option<Wasi>,
     pub engine: EngineChoice,
+    /// Bytes over all memories and tables.
+    pub max_memory: Option<usize>,
+    /// Bytes of guest stack.
+    pub max_stack: usize,
+    pub zero_dead_stack: bool,
+    pub strip: Strip,
     pub max_data_segments: usize,
     /// Whether to make a report; it costs one more look at every live byte.
     pub report: bool,
@@ -32,8 +51,15 @@ impl Default for Options {
             init_func: None,
             keep_init_func: false,
             rename_funcs: Vec::new(),
+            imports: None,
+            undefined_imports_error: false,
+            preloads: Vec::new(),
             wasi: None,
             engine: EngineChoice::Auto,
+            max_memory: None,
+            max_stack: DEFAULT_MAX_STACK_BYTES,
+            zero_dead_stack: false,
+            strip: Strip::default(),
             max_data_segments: DEFAULT_MAX_DATA_SEGMENTS,
             report: false,
         }
@@ -56,6 +82,38 @@ pub enum EngineChoice {
     Optimizing,
 }
 
+/// What the host supplies beside WASI and preloads.
+#[derive(Clone)]
+pub struct Imports {
+    /// (module, name) of each function, numbered by position.
+    pub functions: Vec<(String, String)>,
+    pub globals: Vec<ImportedGlobal>,
+    pub host: Arc<dyn HostFunctions>,
+}
+
+impl fmt::Debug for Imports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Imports")
+            .field("functions", &self.functions)
+            .field("globals", &self.globals)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct ImportedGlobal {
+    pub module: String,
+    pub name: String,
+    pub value: GlobalValue,
+}
+
+/// A JavaScript value for a global: i64 globals take a bigint, all other numeric ones a number.
+#[derive(Clone, Copy, Debug)]
+pub enum GlobalValue {
+    Number(f64),
+    BigInt(i64),
+}
+
 /// What the guest sees through WASI preview 1.
 #[derive(Clone, Debug, Default)]
 pub struct Wasi {
@@ -66,6 +124,31 @@ pub struct Wasi {
     pub stdout: Output,
     pub stderr: Output,
     pub preopens: Vec<Preopen>,
+    /// A read-only tree in memory, as (guest path, contents).
+    pub files: Vec<(String, Vec<u8>)>,
+    pub random: Random,
+    pub clock: Clock,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Random {
+    /// Bytes that depend on the module alone.
+    #[default]
+    Deterministic,
+    Host,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Time begins at these nanoseconds since 1970 and advances by calls, not by time.
+    Fixed(u64),
+    Host,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::Fixed(0)
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -2,10 +2,11 @@
 
 use crate::compile::Tier;
 use crate::error::Result;
-use crate::host::wasi::Captured;
+use crate::host::wasi::Wasi;
 use crate::module::{Module, Section, section_id};
 use crate::segments::Layout;
 use crate::snapshot::Snapshot;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Debug)]
@@ -17,6 +18,12 @@ pub struct Report {
     pub memories: Vec<MemoryReport>,
     pub globals: GlobalsReport,
     pub tables: Vec<TableReport>,
+    /// Calls of each WASI function.
+    pub wasi_calls: Vec<(String, u64)>,
+    /// Host state that is frozen into the output.
+    pub baked: Vec<String>,
+    /// Host paths of files that the guest has read.
+    pub files_read: Vec<PathBuf>,
     pub stdout: Option<Vec<u8>>,
     pub stderr: Option<Vec<u8>>,
 }
@@ -76,13 +83,13 @@ pub struct TableReport {
 }
 
 /// Measures stages as they end.
-pub struct Clock {
+pub struct Stopwatch {
     started: Instant,
     lap_started: Instant,
     pub timings: Timings,
 }
 
-impl Clock {
+impl Stopwatch {
     pub fn start() -> Self {
         let now = Instant::now();
         Self {
@@ -104,7 +111,7 @@ impl Clock {
         lap
     }
 
-    pub fn stop(mut self) -> Timings {
+    pub fn stop(&mut self) -> Timings {
         self.timings.total = self.started.elapsed();
         self.timings
     }
@@ -170,20 +177,20 @@ pub fn section_name<'a>(section: &Section<'a>) -> &'a str {
 }
 
 impl Report {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a report looks at every stage's output"
-    )]
+    /// Puts together what the stages know.
+    ///
+    /// # Errors
+    ///
+    /// `ERR_INVALID_WASM` where the output can't be read.
     pub fn new(
         module: &Module<'_>,
+        output: &[u8],
         init_func: &str,
         tier: Tier,
         timings: Timings,
-        sizes: Sizes,
         snapshot: &Snapshot<'_>,
         layout: &Layout,
-        captured: &Captured,
-    ) -> Self {
+    ) -> Result<Self> {
         let memories = snapshot
             .memories
             .iter()
@@ -219,19 +226,35 @@ impl Report {
                 after,
                 changed: false,
             });
-        Self {
+        Ok(Self {
             init_func: init_func.to_owned(),
             tier,
             timings,
-            sizes,
+            sizes: Sizes::compare(module, output)?,
             memories: memories.collect(),
             globals: GlobalsReport {
                 total: module.globals.len(),
                 changed: snapshot.globals.len(),
             },
             tables: tables.collect(),
-            stdout: captured.stdout(),
-            stderr: captured.stderr(),
-        }
+            wasi_calls: Vec::new(),
+            baked: Vec::new(),
+            files_read: Vec::new(),
+            stdout: None,
+            stderr: None,
+        })
+    }
+
+    /// Adds what the guest did through WASI.
+    pub fn add_wasi(&mut self, wasi: &Wasi) {
+        let observed = wasi.observed();
+        let calls = observed.calls.iter();
+        self.wasi_calls = calls
+            .map(|(&name, &count)| (name.to_owned(), count))
+            .collect();
+        self.baked = observed.baked.iter().cloned().collect();
+        self.files_read = observed.files_read.iter().cloned().collect();
+        self.stdout = wasi.stdout();
+        self.stderr = wasi.stderr();
     }
 }

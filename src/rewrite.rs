@@ -111,6 +111,7 @@ fn pieces<'a>(
                 pieces.push(Piece::Data);
                 None
             }
+            section_id::CUSTOM if options.strip.drops(section.custom_name) => None,
             _ => Some(Rewritten::Unchanged),
         };
         match rewritten {

@@ -1,12 +1,21 @@
-//! The module's imports in, one function for each out: WASI's where it is allowed, else a function
-//! that ends the run with `ERR_IMPORT_CALLED` when it is called.
+//! The module's imports in, one value for each out: the embedder's where it supplies one, else a
+//! preloaded module's, else WASI's, else a function that ends the run when it is called.
 
-use crate::error::{Error, Result, Stage};
+use crate::error::{Error, ErrorKind, Result, Stage};
+use crate::execute::stopped_text;
 use crate::host::Host;
+use crate::host::functions::{CallError, Failed, Guest, HostValue, Value, ValueType};
+use crate::host::preload::Preloaded;
+use crate::host::wasi;
 use crate::module::Module;
+use crate::options::{GlobalValue, Imports, Options};
 use std::fmt;
+use std::sync::Arc;
 use wasmparser::TypeRef;
-use wasmtime::{Extern, ExternType, Func, Linker, Store};
+use wasmtime::{
+    Caller, Extern, ExternType, Func, FuncType, Global, GlobalType, Linker, Mutability, Store, Val,
+    ValType,
+};
 
 /// The guest called `proc_exit`.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +23,7 @@ pub struct Exit(pub i32);
 
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "proc_exit({})", self.0)
+        write!(f, "the guest called proc_exit({})", self.0)
     }
 }
 
@@ -29,85 +38,379 @@ pub struct NotSupplied {
 
 impl fmt::Display for NotSupplied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{} is not supplied", self.module, self.name)
+        write!(
+            f,
+            "the import `{}.{}` is not supplied",
+            self.module, self.name
+        )
     }
 }
 
 impl std::error::Error for NotSupplied {}
+
+/// A host function did not return.
+#[derive(Clone, Debug)]
+pub struct HostFailed {
+    pub module: String,
+    pub name: String,
+    pub message: String,
+}
+
+impl fmt::Display for HostFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}.{}` failed: {}",
+            self.module, self.name, self.message
+        )
+    }
+}
+
+impl std::error::Error for HostFailed {}
+
+/// A function of the embedder threw.
+#[derive(Clone, Debug)]
+pub struct Threw(pub HostFailed);
+
+impl fmt::Display for Threw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Threw {}
 
 /// Refuses imports that would be part of the snapshot, before anything is compiled.
 ///
 /// # Errors
 ///
 /// `ERR_UNSUPPORTED`, naming the import.
-pub fn check(module: &Module<'_>) -> Result<()> {
+pub fn check_kinds(module: &Module<'_>) -> Result<()> {
     for import in &module.imports {
         let kind = match import.ty {
             TypeRef::Func(_) | TypeRef::FuncExact(_) => continue,
+            TypeRef::Global(ty) if !ty.mutable && !ty.content_type.is_reference_type() => continue,
+            TypeRef::Global(_) => "global",
             TypeRef::Table(_) => "table",
             TypeRef::Memory(_) => "memory",
-            TypeRef::Global(_) => "global",
             TypeRef::Tag(_) => "tag",
         };
-        return Err(Error::unsupported(
-            Stage::Parse,
-            format!(
-                "the module imports the {kind} `{}.{}`, whose state is not its own: \
-                 link the program so that it defines its {kind} itself",
-                import.module, import.name
-            ),
-        ));
+        return Err(refused(kind, import.module, import.name));
     }
     Ok(())
 }
 
-/// One value for each import of the compiled module, in its order.
+/// Looks for imports that nobody supplies, before anything is compiled: globals always, functions
+/// where the caller wants that.
 ///
 /// # Errors
 ///
-/// `ERR_INTERNAL` where wasmtime refuses its own WASI functions.
-pub fn resolve(store: &mut Store<Host>, module: &wasmtime::Module) -> Result<Vec<Extern>> {
-    let internal =
-        |error: wasmtime::Error| Error::internal(Stage::Instantiate, format!("{error:#}"));
+/// `ERR_IMPORT_MISSING` with all that are missing.
+pub fn check_supplied(module: &Module<'_>, options: &Options) -> Result<()> {
+    let missing = module.imports.iter().filter(|import| match import.ty {
+        TypeRef::Global(_) => !has_global(import.module, import.name, options),
+        _ => options.undefined_imports_error && !has_function(import.module, import.name, options),
+    });
+    let imports: Vec<(String, String)> = missing
+        .map(|import| (import.module.to_owned(), import.name.to_owned()))
+        .collect();
+    if imports.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Stage::Parse,
+            ErrorKind::ImportMissing { imports },
+        ))
+    }
+}
+
+/// The refusal of an import whose state would be part of the snapshot.
+pub fn refused(kind: &str, module: &str, name: &str) -> Error {
+    Error::unsupported(
+        Stage::Parse,
+        format!(
+            "the module imports the {kind} `{module}.{name}`, whose state is not its own: \
+             link the program so that it defines its {kind} itself"
+        ),
+    )
+}
+
+fn has_function(module: &str, name: &str, options: &Options) -> bool {
+    let own = |imports: &Imports| {
+        imports
+            .functions
+            .iter()
+            .any(|(m, n)| m == module && n == name)
+    };
+    options.imports.as_ref().is_some_and(own)
+        || options
+            .preloads
+            .iter()
+            .any(|(preload, _)| preload == module)
+        || (options.wasi.is_some() && module == wasi::MODULE)
+}
+
+fn has_global(module: &str, name: &str, options: &Options) -> bool {
+    let own = |imports: &Imports| {
+        imports
+            .globals
+            .iter()
+            .any(|g| g.module == module && g.name == name)
+    };
+    options.imports.as_ref().is_some_and(own)
+        || options
+            .preloads
+            .iter()
+            .any(|(preload, _)| preload == module)
+}
+
+/// Where imports come from.
+pub struct Supply<'s> {
+    pub options: &'s Options,
+    pub preloaded: &'s [Preloaded],
+}
+
+/// One value for each import of a compiled module, in its order.
+///
+/// # Errors
+///
+/// `ERR_IMPORT_MISSING` and `ERR_INVALID_OPTION` for globals, `ERR_UNSUPPORTED` for imports of
+/// other kinds that no preloaded module exports.
+pub fn resolve(
+    store: &mut Store<Host>,
+    module: &wasmtime::Module,
+    supply: &Supply<'_>,
+) -> Result<Vec<Extern>> {
     let mut linker = Linker::new(module.engine());
     if store.data().wasi.is_some() {
-        wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |host: &mut Host| {
-            host.wasi
-                .as_mut()
-                .expect("resolve() links WASI only where there is a context")
-        })
-        .map_err(internal)?;
-        linker.allow_shadowing(true);
-        // wasmtime's own refuses status 126 and above; a guest may exit with any.
-        linker
-            .func_wrap(
-                "wasi_snapshot_preview1",
-                "proc_exit",
-                |status: i32| -> wasmtime::Result<()> { Err(Exit(status).into()) },
-            )
-            .map_err(internal)?;
+        wasi::link(&mut linker)
+            .map_err(|error| Error::internal(Stage::Instantiate, format!("{error:#}")))?;
     }
     let mut externs = Vec::new();
     for import in module.imports() {
-        let ExternType::Func(ty) = import.ty() else {
-            return Err(Error::internal(
-                Stage::Instantiate,
-                "check() let an import pass that is no function",
-            ));
+        let (namespace, name) = (import.module(), import.name());
+        let preloaded = supply
+            .preloaded
+            .iter()
+            .find(|preloaded| preloaded.name == namespace)
+            .and_then(|preloaded| preloaded.instance.get_export(&mut *store, name));
+        let value = match import.ty() {
+            ExternType::Func(ty) => {
+                let own = own_function(store, supply.options, namespace, name, &ty);
+                let found = match own.map(Extern::from).or(preloaded) {
+                    Some(found) => Some(found),
+                    None => linker.get(&mut *store, namespace, name).ok(),
+                };
+                found
+                    .and_then(Extern::into_func)
+                    .filter(|func| func.ty(&*store).matches(&ty))
+                    .unwrap_or_else(|| not_supplied(store, namespace, name, ty))
+                    .into()
+            }
+            ExternType::Global(ty) => {
+                match own_global(store, supply.options, namespace, name, &ty)? {
+                    Some(global) => global.into(),
+                    None => preloaded.ok_or_else(|| {
+                        let imports = vec![(namespace.to_owned(), name.to_owned())];
+                        Error::new(Stage::Instantiate, ErrorKind::ImportMissing { imports })
+                    })?,
+                }
+            }
+            other => {
+                let kind = match other {
+                    ExternType::Table(_) => "table",
+                    ExternType::Memory(_) => "memory",
+                    _ => "tag",
+                };
+                preloaded.ok_or_else(|| refused(kind, namespace, name))?
+            }
         };
-        let supplied = linker
-            .get(&mut *store, import.module(), import.name())
-            .ok()
-            .and_then(Extern::into_func)
-            .filter(|func| func.ty(&*store).matches(&ty));
-        let func = supplied.unwrap_or_else(|| {
-            let missing = NotSupplied {
-                module: import.module().to_owned(),
-                name: import.name().to_owned(),
-            };
-            Func::new(&mut *store, ty, move |_, _, _| Err(missing.clone().into()))
-        });
-        externs.push(func.into());
+        externs.push(value);
     }
     Ok(externs)
+}
+
+fn not_supplied(store: &mut Store<Host>, module: &str, name: &str, ty: FuncType) -> Func {
+    let missing = NotSupplied {
+        module: module.to_owned(),
+        name: name.to_owned(),
+    };
+    Func::new(store, ty, move |_, _, _| Err(missing.clone().into()))
+}
+
+fn own_global(
+    store: &mut Store<Host>,
+    options: &Options,
+    module: &str,
+    name: &str,
+    ty: &GlobalType,
+) -> Result<Option<Global>> {
+    let globals = options.imports.iter().flat_map(|imports| &imports.globals);
+    let mut same = globals.filter(|global| global.module == module && global.name == name);
+    let Some(global) = same.next() else {
+        return Ok(None);
+    };
+    let value = match global.value {
+        GlobalValue::Number(value) => HostValue::Number(value),
+        GlobalValue::BigInt(value) => HostValue::BigInt(value),
+    };
+    let value = value_type(ty.content()).and_then(|ty| value.to(ty));
+    let Some(value) = value.filter(|_| ty.mutability() == Mutability::Const) else {
+        return Err(Error::option(
+            format!("imports.{module}.{name}"),
+            format!(
+                "the module wants a global of type {} there: i64 takes a bigint, \
+                 every other numeric type a number",
+                ty.content()
+            ),
+        ));
+    };
+    let global = Global::new(store, ty.clone(), to_val(value));
+    let global = global.map_err(|error| Error::internal(Stage::Instantiate, error.to_string()))?;
+    Ok(Some(global))
+}
+
+fn own_function(
+    store: &mut Store<Host>,
+    options: &Options,
+    module: &str,
+    name: &str,
+    ty: &FuncType,
+) -> Option<Func> {
+    let imports = options.imports.as_ref()?;
+    let mut functions = imports.functions.iter();
+    let number = functions.position(|(m, n)| m == module && n == name)?;
+    let host = Arc::clone(&imports.host);
+    let result_types: Option<Vec<ValueType>> = ty.results().map(|ty| value_type(&ty)).collect();
+    let (module, name) = (module.to_owned(), name.to_owned());
+    let function = move |mut caller: Caller<'_, Host>, params: &[Val], results: &mut [Val]| {
+        let failed = |message: String| HostFailed {
+            module: module.clone(),
+            name: name.clone(),
+            message,
+        };
+        let params: Option<Vec<Value>> = params.iter().map(from_val).collect();
+        let (Some(params), Some(types)) = (params, &result_types) else {
+            let message = "its type has vectors or references, which can't go to JavaScript";
+            return Err(failed(message.to_owned()).into());
+        };
+        let mut guest = CallingGuest {
+            caller: &mut caller,
+        };
+        let returned = host.call(number, &params, types, &mut guest);
+        if let Some(ended) = caller.data_mut().ended.take() {
+            return Err(ended);
+        }
+        match returned {
+            Ok(values) if values.len() == results.len() => {
+                for (result, value) in results.iter_mut().zip(values) {
+                    *result = to_val(value);
+                }
+                Ok(())
+            }
+            Ok(_) => Err(failed("it returned the wrong number of values".to_owned()).into()),
+            Err(Failed { message }) => Err(Threw(failed(message)).into()),
+        }
+    };
+    Some(Func::new(store, ty.clone(), function))
+}
+
+/// The guest, as a host function sees it.
+struct CallingGuest<'c, 'g> {
+    caller: &'c mut Caller<'g, Host>,
+}
+
+impl Guest for CallingGuest<'_, '_> {
+    fn memory(&mut self) -> Option<(*mut u8, usize)> {
+        let first = self.caller.data().first_memory.clone()?;
+        match self.caller.get_export(&first)? {
+            Extern::Memory(memory) => {
+                let bytes = memory.data_mut(&mut *self.caller);
+                Some((bytes.as_mut_ptr(), bytes.len()))
+            }
+            _ => None,
+        }
+    }
+
+    fn call(&mut self, export: &str, params: &[HostValue]) -> Result<Vec<Value>, CallError> {
+        let Some(Extern::Func(func)) = self.caller.get_export(export) else {
+            return Err(CallError::NotCallable(format!(
+                "the guest exports no function `{export}`"
+            )));
+        };
+        let ty = func.ty(&*self.caller);
+        let types: Option<Vec<ValueType>> = ty.params().map(|ty| value_type(&ty)).collect();
+        let unfit = |what: &str| CallError::NotCallable(format!("`{export}` {what}"));
+        let types = types.ok_or_else(|| unfit("takes vectors or references"))?;
+        let values = types.iter().enumerate().map(|(index, ty)| {
+            // A missing argument is undefined, which is NaN.
+            let value = params
+                .get(index)
+                .copied()
+                .unwrap_or(HostValue::Number(f64::NAN));
+            value.to(*ty).map(to_val)
+        });
+        let values: Option<Vec<Val>> = values.collect();
+        let values =
+            values.ok_or_else(|| unfit("takes bigints for i64, and numbers for all else"))?;
+        let mut results: Vec<Val> = ty.results().map(|_| Val::I32(0)).collect();
+        match func.call(&mut *self.caller, &values, &mut results) {
+            Ok(()) => {
+                let results: Option<Vec<Value>> = results.iter().map(from_val).collect();
+                results.ok_or_else(|| unfit("returns vectors or references"))
+            }
+            Err(error) if error.is::<Threw>() => Err(CallError::Threw),
+            Err(error) if crate::execute::ends_the_run(&error) => {
+                let text = error.root_cause().to_string();
+                self.caller.data_mut().ended = Some(error);
+                Err(CallError::Ended(text))
+            }
+            Err(error) => Err(CallError::Trapped(stopped_text(export, &error))),
+        }
+    }
+
+    fn global(&mut self, export: &str) -> Option<Value> {
+        match self.caller.get_export(export)? {
+            Extern::Global(global) => from_val(&global.get(&mut *self.caller)),
+            _ => None,
+        }
+    }
+
+    fn set_global(&mut self, export: &str, value: HostValue) -> bool {
+        let Some(Extern::Global(global)) = self.caller.get_export(export) else {
+            return false;
+        };
+        let ty = global.ty(&*self.caller);
+        let value = value_type(ty.content()).and_then(|ty| value.to(ty));
+        value.is_some_and(|value| global.set(&mut *self.caller, to_val(value)).is_ok())
+    }
+}
+
+fn value_type(ty: &ValType) -> Option<ValueType> {
+    match ty {
+        ValType::I32 => Some(ValueType::I32),
+        ValType::I64 => Some(ValueType::I64),
+        ValType::F32 => Some(ValueType::F32),
+        ValType::F64 => Some(ValueType::F64),
+        _ => None,
+    }
+}
+
+fn from_val(value: &Val) -> Option<Value> {
+    match value {
+        Val::I32(value) => Some(Value::I32(*value)),
+        Val::I64(value) => Some(Value::I64(*value)),
+        Val::F32(bits) => Some(Value::F32(f32::from_bits(*bits))),
+        Val::F64(bits) => Some(Value::F64(f64::from_bits(*bits))),
+        _ => None,
+    }
+}
+
+fn to_val(value: Value) -> Val {
+    match value {
+        Value::I32(value) => Val::I32(value),
+        Value::I64(value) => Val::I64(value),
+        Value::F32(value) => Val::F32(value.to_bits()),
+        Value::F64(value) => Val::F64(value.to_bits()),
+    }
 }

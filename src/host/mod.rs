@@ -1,11 +1,24 @@
-//! What the guest can see while it runs.
+//! What the guest can see while it runs: WASI, functions of the embedder, preloaded modules.
 
+pub mod abi;
+pub mod descriptors;
+pub mod deterministic;
+pub mod files;
+pub mod functions;
 pub mod imports;
+pub mod poll;
+pub mod preload;
 pub mod wasi;
 
-use wasmtime_wasi::p1::WasiP1Ctx;
+use crate::limits::Limits;
+use wasi::Wasi;
 
 /// The data of the guest's store.
 pub struct Host {
-    pub wasi: Option<WasiP1Ctx>,
+    pub wasi: Option<Wasi>,
+    pub limits: Limits,
+    /// The export by which host functions see memory 0.
+    pub first_memory: Option<String>,
+    /// Why the run is over, while host functions that were on the stack at that moment return.
+    pub ended: Option<wasmtime::Error>,
 }

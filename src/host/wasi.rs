@@ -1,77 +1,636 @@
-//! [`Wasi`] options in, a WASI preview 1 context out, with pipes for what is captured.
+//! WASI preview 1 for the guest: every call comes through here, is counted, and is either answered
+//! here (randomness, time, directory order, the read-only tree) or handed to wasmtime's own
+//! implementation, which keeps the guest inside its preopens.
+//!
+//! What the guest learns of the host is recorded, because init freezes it into the output. Calls
+//! that wait end when the run is cancelled.
 
+use crate::cancel::{Cancel, Cancelled};
 use crate::error::{Error, ErrorKind, Result, Stage};
-use crate::options::{Output, Stdin, Wasi};
+use crate::host::abi::{self, DirectoryEntry, Errno, FileStat, address, errno, filetype};
+use crate::host::descriptors::{TreeDescriptors, descriptor, join};
+use crate::host::deterministic::{FixedClock, SeededRandom};
+use crate::host::files::Files;
+use crate::host::imports::{Exit, HostFailed};
+use crate::host::{Host, poll};
+use crate::options::{self, Output, Random, Stdin};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::{Future, poll_fn};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::runtime::{Builder, Runtime};
+use wasmtime::{AsContextMut, Caller, Extern, Linker};
 use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as preview1, WasiSnapshotPreview1};
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use wiggle::{GuestError, GuestMemory};
+
+pub const MODULE: &str = "wasi_snapshot_preview1";
+
+/// What the guest sees, and what it has seen.
+pub struct Wasi {
+    inner: WasiP1Ctx,
+    runtime: Runtime,
+    cancel: Arc<Cancel>,
+    pub random: Option<SeededRandom>,
+    pub clock: Option<FixedClock>,
+    tree: Option<TreeDescriptors>,
+    /// Where host files were found, by the guest's descriptor.
+    opened: HashMap<i32, HostFile>,
+    inodes: HashMap<u64, u64>,
+    env_names: Vec<String>,
+    has_args: bool,
+    captured: Captured,
+    observed: Observed,
+}
+
+/// Facts about the run that the report tells.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// How often each function was called.
+    pub calls: BTreeMap<&'static str, u64>,
+    /// Host state that is now frozen into the output: `args`, `stdin`, `env:NAME`,
+    /// `file:GUESTPATH`, `random`, `clock`.
+    pub baked: BTreeSet<String>,
+    /// Host paths of files that were read.
+    pub files_read: BTreeSet<PathBuf>,
+}
+
+#[derive(Clone)]
+struct HostFile {
+    guest_path: String,
+    host_path: PathBuf,
+}
 
 /// What the guest writes to streams that are captured.
 #[derive(Clone, Default)]
-pub struct Captured {
+struct Captured {
     stdout: Option<MemoryOutputPipe>,
     stderr: Option<MemoryOutputPipe>,
 }
 
-impl Captured {
+impl Wasi {
+    /// Builds what the guest sees.
+    ///
+    /// # Errors
+    ///
+    /// `ERR_IO` for a preopen that can't be opened, `ERR_INVALID_OPTION` for files that make no
+    /// tree.
+    pub fn new(options: &options::Wasi, wasm: &[u8], cancel: &Arc<Cancel>) -> Result<Self> {
+        let mut builder = WasiCtxBuilder::new();
+        // The guest has a thread of its own, which may wait.
+        builder.allow_blocking_current_thread(true);
+        builder.args(&options.args);
+        for (name, value) in &options.env {
+            builder.env(name, value);
+        }
+        match &options.stdin {
+            Stdin::Bytes(bytes) => builder.stdin(MemoryInputPipe::new(bytes.clone())),
+            Stdin::Inherit => builder.inherit_stdin(),
+        };
+        let mut captured = Captured::default();
+        match options.stdout {
+            Output::Inherit => drop(builder.inherit_stdout()),
+            Output::Ignore => {}
+            Output::Capture => {
+                let pipe = captured.stdout.insert(MemoryOutputPipe::new(usize::MAX));
+                builder.stdout(pipe.clone());
+            }
+        }
+        match options.stderr {
+            Output::Inherit => drop(builder.inherit_stderr()),
+            Output::Ignore => {}
+            Output::Capture => {
+                let pipe = captured.stderr.insert(MemoryOutputPipe::new(usize::MAX));
+                builder.stderr(pipe.clone());
+            }
+        }
+        let mut opened = HashMap::new();
+        // After stdin, stdout and stderr.
+        for (descriptor, preopen) in (3..).zip(&options.preopens) {
+            builder
+                .preopened_dir(&preopen.host_path, &preopen.guest_path, FsPerms::ReadWrite)
+                .map_err(|error| {
+                    let path = preopen.host_path.display().to_string();
+                    let message = format!(
+                        "it can't be opened as the guest's `{}`: {error:#}",
+                        preopen.guest_path
+                    );
+                    Error::new(Stage::Instantiate, ErrorKind::Io { path, message })
+                })?;
+            let file = HostFile {
+                guest_path: preopen.guest_path.clone(),
+                host_path: preopen.host_path.clone(),
+            };
+            opened.insert(descriptor, file);
+        }
+        let clock = FixedClock::new(options.clock);
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal(Stage::Instantiate, error.to_string()))?;
+        Ok(Self {
+            tree: tree(options, clock.as_ref())?,
+            inner: builder.build_p1(),
+            runtime,
+            cancel: Arc::clone(cancel),
+            random: match options.random {
+                Random::Deterministic => Some(SeededRandom::new(wasm)),
+                Random::Host => None,
+            },
+            clock,
+            opened,
+            inodes: HashMap::new(),
+            env_names: options.env.iter().map(|(name, _)| name.clone()).collect(),
+            has_args: !options.args.is_empty(),
+            captured,
+            observed: Observed::default(),
+        })
+    }
+
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
     pub fn stdout(&self) -> Option<Vec<u8>> {
-        self.stdout.as_ref().map(|pipe| pipe.contents().to_vec())
+        let pipe = self.captured.stdout.as_ref();
+        pipe.map(|pipe| pipe.contents().to_vec())
     }
 
     pub fn stderr(&self) -> Option<Vec<u8>> {
-        self.stderr.as_ref().map(|pipe| pipe.contents().to_vec())
+        let pipe = self.captured.stderr.as_ref();
+        pipe.map(|pipe| pipe.contents().to_vec())
+    }
+
+    /// Whether a descriptor is the tree's.
+    pub fn is_in_tree(&self, descriptor: i32) -> bool {
+        self.tree.as_ref().is_some_and(|tree| tree.has(descriptor))
+    }
+
+    /// Whether the guest has this descriptor, as far as is known here; standard streams count as
+    /// open.
+    pub fn is_open(&self, descriptor: i32) -> bool {
+        match &self.tree {
+            Some(tree) if tree.has(descriptor) => tree.is_open(descriptor),
+            _ => is_stream(descriptor) || self.opened.contains_key(&descriptor),
+        }
+    }
+
+    fn bake(&mut self, what: impl Into<String>) {
+        self.observed.baked.insert(what.into());
+    }
+
+    /// Answers a call without wasmtime's implementation; `None` where that is to be asked.
+    fn answer(&mut self, function: &str, memory: &mut [u8], args: &[i64]) -> Option<i32> {
+        for &position in path_positions(function) {
+            let (path, len) = (address(args[position]), address(args[position + 1]));
+            if let Err(errno) = abi::slice(memory, path, len) {
+                return Some(errno);
+            }
+        }
+        match function {
+            "args_get" if self.has_args => self.bake("args"),
+            "environ_get" => {
+                let names = self.env_names.iter().map(|name| format!("env:{name}"));
+                self.observed.baked.extend(names);
+            }
+            "random_get" => {
+                self.bake("random");
+                let random = self.random.as_mut()?;
+                let buffer = abi::slice_mut(memory, address(args[0]), address(args[1]));
+                return Some(answered(buffer.map(|buffer| random.fill(buffer))));
+            }
+            "clock_time_get" => {
+                self.bake("clock");
+                let clock = self.clock.as_mut()?;
+                return Some(answered(clock_time_get(clock, memory, args)));
+            }
+            "clock_res_get" => {
+                self.clock.as_ref()?;
+                let resolution = 1_u64.to_le_bytes();
+                return Some(match args[0] {
+                    0..=3 => answered(abi::write(memory, address(args[1]), &resolution)),
+                    _ => errno::INVAL,
+                });
+            }
+            "poll_oneoff" => return poll::poll_oneoff(self, memory, args),
+            _ => {}
+        }
+        let tree = self.tree.as_mut()?;
+        // A call that has one descriptor in the tree and another one outside is the tree's, too.
+        let mut numbers = descriptor_positions(function)
+            .iter()
+            .map(|&position| descriptor(args[position]));
+        let number = numbers.find(|&number| tree.has(number))?;
+        let read = matches!(function, "fd_read" | "fd_pread");
+        let path = tree.path(number).filter(|_| read).map(ToOwned::to_owned);
+        let errno = tree.call(function, memory, args);
+        if let Some(path) = path.filter(|_| errno == errno::SUCCESS) {
+            self.bake(format!("file:{path}"));
+        }
+        Some(errno)
+    }
+
+    /// The arguments as wasmtime's implementation numbers descriptors.
+    fn to_inner<const N: usize>(&self, function: &str, mut args: [i64; N]) -> [i64; N] {
+        if let Some(tree) = &self.tree {
+            for &position in descriptor_positions(function) {
+                args[position] = i64::from(tree.to_inner(descriptor(args[position])));
+            }
+        }
+        args
+    }
+
+    /// Records and evens out what wasmtime's implementation has answered.
+    fn after(&mut self, function: &str, memory: &mut [u8], args: &[i64]) -> Result<(), Errno> {
+        match function {
+            "path_open" => {
+                let at = address(args[8]);
+                let opened = abi::read_u32(memory, at)?.cast_signed();
+                let number = match &self.tree {
+                    Some(tree) => tree.to_guest(opened),
+                    None => opened,
+                };
+                abi::write(memory, at, &number.to_le_bytes())?;
+                let path = abi::read_str(memory, address(args[2]), address(args[3]))?;
+                if let Some(folder) = self.opened.get(&descriptor(args[0])) {
+                    let file = HostFile {
+                        guest_path: join(&folder.guest_path, path),
+                        host_path: folder.host_path.join(path),
+                    };
+                    self.opened.insert(number, file);
+                }
+            }
+            "fd_close" => {
+                self.opened.remove(&descriptor(args[0]));
+            }
+            "fd_renumber" => {
+                let (from, to) = (descriptor(args[0]), descriptor(args[1]));
+                match self.opened.remove(&from) {
+                    Some(file) => self.opened.insert(to, file),
+                    None => self.opened.remove(&to),
+                };
+            }
+            "fd_read" | "fd_pread" => {
+                let number = descriptor(args[0]);
+                if let Some(HostFile {
+                    guest_path,
+                    host_path,
+                }) = self.opened.get(&number).cloned()
+                {
+                    self.bake(format!("file:{guest_path}"));
+                    self.observed.files_read.insert(host_path);
+                } else if number == 0 && abi::read_u32(memory, address(args[3]))? > 0 {
+                    self.bake("stdin");
+                }
+            }
+            // What a stream is connected to differs from run to run.
+            "fd_fdstat_get" if self.is_stream(descriptor(args[0])) => {
+                abi::write(memory, address(args[1]), &[filetype::UNKNOWN])?;
+            }
+            "fd_filestat_get" => {
+                let at = address(args[1]);
+                self.even_out_stat(memory, at)?;
+                if self.is_stream(descriptor(args[0])) {
+                    FileStat::STREAM.write(memory, at)?;
+                }
+            }
+            "path_filestat_get" => self.even_out_stat(memory, address(args[4]))?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes out of a file's status what differs from host to host.
+    fn even_out_stat(&mut self, memory: &mut [u8], at: usize) -> Result<(), Errno> {
+        let mut stat = FileStat::read(memory, at)?;
+        stat.inode = self.inode(stat.inode);
+        if stat.filetype == filetype::DIRECTORY {
+            stat.size = 0;
+        }
+        stat.time = self.clock.as_ref().map(FixedClock::start);
+        stat.write(memory, at)
+    }
+
+    /// Whether a descriptor is a standard stream, and not a file that was renumbered to it.
+    fn is_stream(&self, descriptor: i32) -> bool {
+        is_stream(descriptor) && !self.opened.contains_key(&descriptor)
+    }
+
+    /// A number for a host's inode: they are counted as the guest meets them.
+    fn inode(&mut self, inode: u64) -> u64 {
+        let next = self.inodes.len() as u64 + 1;
+        *self.inodes.entry(inode).or_insert(next)
+    }
+
+    /// Lists a host directory in the order of names.
+    fn fd_readdir(&mut self, memory: &mut [u8], args: [i64; 5]) -> wasmtime::Result<i32> {
+        let mut listing = match self.whole_listing(args[0])? {
+            Ok(listing) => listing,
+            Err(errno) => return Ok(errno),
+        };
+        let own = |entry: &DirectoryEntry| entry.name != b"." && entry.name != b"..";
+        listing.sort_by(|a, b| (own(a), &a.name).cmp(&(own(b), &b.name)));
+        for entry in &mut listing {
+            entry.inode = self.inode(entry.inode);
+        }
+        Ok(answered(write_listing(&listing, memory, args)))
+    }
+
+    /// All entries of a host directory, as wasmtime's implementation lists them into a buffer of
+    /// our own.
+    fn whole_listing(
+        &mut self,
+        directory: i64,
+    ) -> wasmtime::Result<Result<Vec<DirectoryEntry>, Errno>> {
+        /// The count of bytes that were used stands before the entries.
+        const ENTRIES_AT: usize = 8;
+        let mut len = 64 << 10;
+        loop {
+            let mut buffer = vec![0; ENTRIES_AT + len];
+            let size = i32::try_from(len).map_err(wasmtime::Error::new)?;
+            let Self {
+                inner,
+                runtime,
+                cancel,
+                ..
+            } = self;
+            let listed = runtime.block_on(until_cancelled(cancel, async {
+                let mut memory = GuestMemory::Unshared(&mut buffer);
+                let at = ENTRIES_AT as i32;
+                preview1::fd_readdir(inner, &mut memory, descriptor(directory), at, size, 0, 0)
+                    .await
+            }))?;
+            if listed != errno::SUCCESS {
+                return Ok(Err(listed));
+            }
+            let used = abi::read_u32(&buffer, 0).map_or(0, |used| used as usize);
+            if used < len {
+                return Ok(DirectoryEntry::parse_all(
+                    &buffer[ENTRIES_AT..ENTRIES_AT + used],
+                ));
+            }
+            len *= 2;
+        }
     }
 }
 
-/// Builds what the guest sees through WASI.
+fn write_listing(
+    listing: &[DirectoryEntry],
+    memory: &mut [u8],
+    args: [i64; 5],
+) -> Result<(), Errno> {
+    let buffer = abi::slice_mut(memory, address(args[1]), address(args[2]))?;
+    let written = DirectoryEntry::write_all(listing, args[3].cast_unsigned(), buffer);
+    let written = u32::try_from(written).map_err(|_| errno::INVAL)?;
+    abi::write(memory, address(args[4]), &written.to_le_bytes())
+}
+
+fn tree(options: &options::Wasi, clock: Option<&FixedClock>) -> Result<Option<TreeDescriptors>> {
+    if options.files.is_empty() {
+        return Ok(None);
+    }
+    let preopens: Vec<String> = options
+        .preopens
+        .iter()
+        .map(|preopen| preopen.guest_path.clone())
+        .collect();
+    if preopens.iter().any(|path| path == "/") {
+        return Err(Error::option(
+            "wasi.files",
+            "its root is the guest's `/`, and so is one of `wasi.preopens`: give that another name",
+        ));
+    }
+    let files = Files::new(&options.files).map_err(|text| Error::option("wasi.files", text))?;
+    let time = clock.map_or(0, FixedClock::start);
+    Ok(Some(TreeDescriptors::new(files, &preopens, time)))
+}
+
+fn clock_time_get(clock: &mut FixedClock, memory: &mut [u8], args: &[i64]) -> Result<(), Errno> {
+    // Real time, monotonic time, and the processor time of the process and of the thread.
+    let now = match args[0] {
+        0 => clock.realtime(),
+        1..=3 => clock.monotonic(),
+        _ => return Err(errno::INVAL),
+    };
+    abi::write(memory, address(args[2]), &now.to_le_bytes())
+}
+
+/// The arguments that are descriptors; the first one decides whose the call is.
+fn descriptor_positions(function: &str) -> &'static [usize] {
+    match function {
+        "fd_renumber" => &[0, 1],
+        "path_symlink" => &[2],
+        "path_link" => &[0, 4],
+        "path_rename" => &[0, 3],
+        _ if function.starts_with("fd_")
+            || function.starts_with("path_")
+            || function.starts_with("sock_") =>
+        {
+            &[0]
+        }
+        _ => &[],
+    }
+}
+
+/// Whether a descriptor has the number of a standard stream.
+fn is_stream(descriptor: i32) -> bool {
+    (0..=2).contains(&descriptor)
+}
+
+/// What the guest is told that passed a bad pointer or value; `None` for other failures.
+fn guest_error(error: &wasmtime::Error) -> Option<Errno> {
+    fn errno(error: &GuestError) -> Errno {
+        match error {
+            GuestError::PtrOverflow | GuestError::PtrOutOfBounds(_) => errno::FAULT,
+            GuestError::InvalidUtf8(_) => errno::ILSEQ,
+            GuestError::InFunc { err, .. } => errno(err),
+            _ => errno::INVAL,
+        }
+    }
+    let mut causes = error.chain();
+    causes.find_map(|cause| cause.downcast_ref::<GuestError>().map(errno))
+}
+
+/// The arguments that point to a path; its length is the next one.
+fn path_positions(function: &str) -> &'static [usize] {
+    match function {
+        "path_create_directory"
+        | "path_readlink"
+        | "path_remove_directory"
+        | "path_unlink_file" => &[1],
+        "path_filestat_get" | "path_filestat_set_times" | "path_open" => &[2],
+        "path_link" => &[2, 5],
+        "path_rename" => &[1, 4],
+        "path_symlink" => &[0, 3],
+        _ => &[],
+    }
+}
+
+fn answered(result: Result<(), Errno>) -> i32 {
+    result.err().unwrap_or(errno::SUCCESS)
+}
+
+/// Waits for `future`, but no longer than until the run is cancelled.
+async fn until_cancelled<T>(
+    cancel: &Cancel,
+    future: impl Future<Output = wasmtime::Result<T>>,
+) -> wasmtime::Result<T> {
+    let mut future = pin!(future);
+    let mut cancelled = pin!(cancel.cancelled());
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(result),
+        Poll::Pending => cancelled
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(Cancelled.into())),
+    })
+    .await
+}
+
+/// One call: counted, answered here or by `inner`, recorded.
+fn call<const N: usize>(
+    caller: &mut Caller<'_, Host>,
+    function: &'static str,
+    args: [i64; N],
+    inner: impl FnOnce(&mut Wasi, &mut [u8], [i64; N]) -> wasmtime::Result<i32>,
+) -> wasmtime::Result<i32> {
+    let failed = |message: String| HostFailed {
+        module: MODULE.to_owned(),
+        name: function.to_owned(),
+        message,
+    };
+    let fuel = caller.as_context_mut().hostcall_fuel();
+    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+        let message = "WASI needs the guest's memory: export it as `memory`";
+        return Err(failed(message.to_owned()).into());
+    };
+    let (memory, host) = memory.data_and_store_mut(&mut *caller);
+    let Some(wasi) = host.wasi.as_mut() else {
+        return Err(failed("there is no WASI".to_owned()).into());
+    };
+    *wasi.observed.calls.entry(function).or_default() += 1;
+    if let Some(errno) = wasi.answer(function, memory, &args) {
+        return Ok(errno);
+    }
+    wasi.inner.set_hostcall_fuel(fuel);
+    let inner_args = wasi.to_inner(function, args);
+    let errno = match inner(wasi, memory, inner_args) {
+        Ok(errno) => errno,
+        Err(error) if error.is::<Cancelled>() => return Err(error),
+        Err(error) => match guest_error(&error) {
+            Some(errno) => return Ok(errno),
+            None => return Err(failed(error.root_cause().to_string()).into()),
+        },
+    };
+    if errno == errno::SUCCESS {
+        return Ok(answered(wasi.after(function, memory, &args)));
+    }
+    Ok(errno)
+}
+
+/// Links functions that return at once and functions that may wait.
+macro_rules! link {
+    ($linker:ident, $($kind:ident $function:ident($($arg:ident: $ty:ident),*);)*) => {
+        $(
+            $linker.func_wrap(
+                MODULE,
+                stringify!($function),
+                |mut caller: Caller<'_, Host>, $($arg: $ty),*| -> wasmtime::Result<i32> {
+                    let args = [$(i64::from($arg)),*];
+                    call(&mut caller, stringify!($function), args, |wasi, memory, args| {
+                        let [$($arg),*] = args;
+                        let mut memory = GuestMemory::Unshared(memory);
+                        link!(@$kind wasi, preview1::$function(&mut wasi.inner, &mut memory, $($arg as $ty),*))
+                    })
+                },
+            )?;
+        )*
+    };
+    (@now $wasi:ident, $call:expr) => {
+        $call
+    };
+    (@wait $wasi:ident, $call:expr) => {
+        $wasi.runtime.block_on(until_cancelled(&$wasi.cancel, $call))
+    };
+}
+
+/// Links all of preview 1.
 ///
 /// # Errors
 ///
-/// `ERR_IO` for a preopen that can't be opened.
-pub fn context(options: &Wasi) -> Result<(WasiP1Ctx, Captured)> {
-    let mut builder = WasiCtxBuilder::new();
-    builder.args(&options.args);
-    for (name, value) in &options.env {
-        builder.env(name, value);
+/// What wasmtime says where it can't define a function.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "arguments were widened from the type they are cast to"
+)]
+pub fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
+    link! { linker,
+        now args_get(a: i32, b: i32);
+        now args_sizes_get(a: i32, b: i32);
+        now clock_res_get(a: i32, b: i32);
+        now clock_time_get(a: i32, b: i64, c: i32);
+        now environ_get(a: i32, b: i32);
+        now environ_sizes_get(a: i32, b: i32);
+        wait fd_advise(a: i32, b: i64, c: i64, d: i32);
+        now fd_allocate(a: i32, b: i64, c: i64);
+        wait fd_close(a: i32);
+        wait fd_datasync(a: i32);
+        wait fd_fdstat_get(a: i32, b: i32);
+        now fd_fdstat_set_flags(a: i32, b: i32);
+        now fd_fdstat_set_rights(a: i32, b: i64, c: i64);
+        wait fd_filestat_get(a: i32, b: i32);
+        wait fd_filestat_set_size(a: i32, b: i64);
+        wait fd_filestat_set_times(a: i32, b: i64, c: i64, d: i32);
+        wait fd_pread(a: i32, b: i32, c: i32, d: i64, e: i32);
+        now fd_prestat_dir_name(a: i32, b: i32, c: i32);
+        now fd_prestat_get(a: i32, b: i32);
+        wait fd_pwrite(a: i32, b: i32, c: i32, d: i64, e: i32);
+        wait fd_read(a: i32, b: i32, c: i32, d: i32);
+        wait fd_renumber(a: i32, b: i32);
+        wait fd_seek(a: i32, b: i64, c: i32, d: i32);
+        wait fd_sync(a: i32);
+        now fd_tell(a: i32, b: i32);
+        wait fd_write(a: i32, b: i32, c: i32, d: i32);
+        wait path_create_directory(a: i32, b: i32, c: i32);
+        wait path_filestat_get(a: i32, b: i32, c: i32, d: i32, e: i32);
+        wait path_filestat_set_times(a: i32, b: i32, c: i32, d: i32, e: i64, f: i64, g: i32);
+        wait path_link(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32);
+        wait path_open(a: i32, b: i32, c: i32, d: i32, e: i32, f: i64, g: i64, h: i32, i: i32);
+        wait path_readlink(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
+        wait path_remove_directory(a: i32, b: i32, c: i32);
+        wait path_rename(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
+        wait path_symlink(a: i32, b: i32, c: i32, d: i32, e: i32);
+        wait path_unlink_file(a: i32, b: i32, c: i32);
+        wait poll_oneoff(a: i32, b: i32, c: i32, d: i32);
+        now proc_raise(a: i32);
+        now random_get(a: i32, b: i32);
+        now sched_yield();
+        now sock_accept(a: i32, b: i32, c: i32);
+        now sock_recv(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
+        now sock_send(a: i32, b: i32, c: i32, d: i32, e: i32);
+        now sock_shutdown(a: i32, b: i32);
     }
-    match &options.stdin {
-        Stdin::Bytes(bytes) => builder.stdin(MemoryInputPipe::new(bytes.clone())),
-        Stdin::Inherit => builder.inherit_stdin(),
-    };
-    let mut captured = Captured::default();
-    match options.stdout {
-        Output::Inherit => {
-            builder.inherit_stdout();
-        }
-        Output::Ignore => {}
-        Output::Capture => {
-            let pipe = MemoryOutputPipe::new(usize::MAX);
-            builder.stdout(pipe.clone());
-            captured.stdout = Some(pipe);
-        }
-    }
-    match options.stderr {
-        Output::Inherit => {
-            builder.inherit_stderr();
-        }
-        Output::Ignore => {}
-        Output::Capture => {
-            let pipe = MemoryOutputPipe::new(usize::MAX);
-            builder.stderr(pipe.clone());
-            captured.stderr = Some(pipe);
-        }
-    }
-    for preopen in &options.preopens {
-        builder
-            .preopened_dir(&preopen.host_path, &preopen.guest_path, FsPerms::ReadWrite)
-            .map_err(|error| {
-                let path = preopen.host_path.display().to_string();
-                let message = format!(
-                    "it can't be opened as the guest's `{}`: {error:#}",
-                    preopen.guest_path
-                );
-                Error::new(Stage::Instantiate, ErrorKind::Io { path, message })
-            })?;
-    }
-    Ok((builder.build_p1(), captured))
+    linker.func_wrap(
+        MODULE,
+        "fd_readdir",
+        |mut caller: Caller<'_, Host>, a: i32, b: i32, c: i32, d: i64, e: i32| {
+            let args = [i64::from(a), i64::from(b), i64::from(c), d, i64::from(e)];
+            call(&mut caller, "fd_readdir", args, Wasi::fd_readdir)
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "proc_exit",
+        |mut caller: Caller<'_, Host>, status: i32| -> wasmtime::Result<()> {
+            if let Some(wasi) = caller.data_mut().wasi.as_mut() {
+                *wasi.observed.calls.entry("proc_exit").or_default() += 1;
+            }
+            Err(Exit(status).into())
+        },
+    )?;
+    Ok(())
 }

@@ -1,11 +1,8 @@
 //! Numeric globals, read before init and after it; what differs is part of the snapshot.
 
 use crate::error::{Error, Result, Stage};
-use crate::host::Host;
-use crate::instrument::Instrumented;
-use crate::module::Module;
-use crate::snapshot::references::missing;
-use wasmtime::{Instance, Store, Val};
+use crate::snapshot::private::Private;
+use wasmtime::Val;
 
 /// A number as its bits, so that every NaN equals itself alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,22 +29,14 @@ impl Numbers {
     /// # Errors
     ///
     /// `ERR_INTERNAL` where the instrumented module lacks an export it must have.
-    pub fn read(
-        module: &Module<'_>,
-        instrumented: &Instrumented,
-        store: &mut Store<Host>,
-        instance: Instance,
-    ) -> Result<Self> {
+    pub fn read(private: &mut Private<'_, '_>) -> Result<Self> {
+        let module = private.module;
         let mut numbers = Vec::new();
         for (index, global) in module.read_globals() {
             if global.content_type.is_reference_type() {
                 continue;
             }
-            let name = instrumented.names.global(index);
-            let value = instance
-                .get_global(&mut *store, &name)
-                .ok_or_else(|| missing(&name))?
-                .get(&mut *store);
+            let value = private.global(index)?.get(&mut *private.store);
             let value = number(&value).ok_or_else(|| {
                 Error::internal(Stage::Snapshot, format!("global {index} is no number"))
             })?;

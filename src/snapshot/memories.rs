@@ -17,12 +17,11 @@
 
 use crate::error::{Error, Result, Stage};
 use crate::host::Host;
-use crate::instrument::Instrumented;
 use crate::module::Module;
-use crate::snapshot::references::missing;
+use crate::snapshot::private::Private;
 use rayon::prelude::*;
 use std::ops::Range;
-use wasmtime::{Instance, Store};
+use wasmtime::{Memory, Store};
 
 /// A shorter run of zeros never pays for the segment header that splitting there would cost
 /// ([`crate::segments`] knows the exact price). With 4-byte words, every run of 7 holds an aligned
@@ -47,26 +46,19 @@ pub struct MemoryState<'guest> {
     pub live: Vec<Range<usize>>,
 }
 
-/// Reads the sizes and finds the live ranges of all memories.
+/// The module's own memories, by index.
 ///
 /// # Errors
 ///
 /// `ERR_INTERNAL` where the instrumented module lacks an export it must have.
-pub fn states<'guest>(
-    module: &Module<'_>,
-    instrumented: &Instrumented,
-    store: &'guest mut Store<Host>,
-    instance: Instance,
-) -> Result<Vec<MemoryState<'guest>>> {
-    let mut memories = Vec::new();
-    for index in module.imported_memories()..module.memories.len() {
-        let name = instrumented.names.memory(index);
-        let memory = instance
-            .get_memory(&mut *store, &name)
-            .ok_or_else(|| missing(&name))?;
-        memories.push((index, memory));
-    }
-    let store: &'guest Store<Host> = store;
+pub fn handles(private: &mut Private<'_, '_>) -> Result<Vec<(usize, Memory)>> {
+    let own = private.module.imported_memories()..private.module.memories.len();
+    own.map(|index| Ok((index, private.memory(index)?)))
+        .collect()
+}
+
+/// Reads the sizes and finds the live ranges of all memories.
+pub fn states(memories: Vec<(usize, Memory)>, store: &Store<Host>) -> Vec<MemoryState<'_>> {
     let states = memories.into_iter().map(|(index, memory)| {
         let bytes = memory.data(store);
         MemoryState {
@@ -76,7 +68,7 @@ pub fn states<'guest>(
             live: live_ranges(bytes),
         }
     });
-    Ok(states.collect())
+    states.collect()
 }
 
 /// Refuses memories that a snapshot can't be taken of, before anything is compiled.

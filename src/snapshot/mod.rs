@@ -3,19 +3,21 @@
 //! Bytes of memory are borrowed from the guest, not copied: they are read once to find the live
 //! ranges and once more when they are written to the output.
 
+pub mod dead_stack;
 pub mod globals;
 pub mod memories;
+pub mod private;
 pub mod references;
 
 use crate::error::Result;
 use crate::execute::Finished;
-use crate::host::Host;
 use crate::instrument::{Instrumented, probed_data, probed_elements};
 use crate::module::Module;
+use dead_stack::DeadStack;
 use globals::{ChangedGlobal, Numbers};
 use memories::MemoryState;
+use private::Private;
 use references::References;
-use wasmtime::{Instance, Store};
 
 /// Globals and tables as instantiation left them.
 pub struct InitialState {
@@ -29,15 +31,10 @@ impl InitialState {
     /// # Errors
     ///
     /// `ERR_INTERNAL` where the instrumented module lacks an export it must have.
-    pub fn read(
-        module: &Module<'_>,
-        instrumented: &Instrumented,
-        store: &mut Store<Host>,
-        instance: Instance,
-    ) -> Result<Self> {
+    pub fn read(private: &mut Private<'_, '_>) -> Result<Self> {
         Ok(Self {
-            references: References::read(module, instrumented, store, instance)?,
-            numbers: Numbers::read(module, instrumented, store, instance)?,
+            references: References::read(private)?,
+            numbers: Numbers::read(private)?,
         })
     }
 }
@@ -64,6 +61,7 @@ pub fn snapshot<'guest>(
     module: &Module<'_>,
     instrumented: &Instrumented,
     finished: &'guest mut Finished,
+    dead_stack: Option<&DeadStack>,
 ) -> Result<Snapshot<'guest>> {
     let Finished {
         store,
@@ -71,26 +69,33 @@ pub fn snapshot<'guest>(
         initial,
         ..
     } = finished;
-    let instance = *instance;
-    let references = References::read(module, instrumented, store, instance)?;
-    references.check_unchanged(&initial.references)?;
-    let globals = Numbers::read(module, instrumented, store, instance)?.changed(&initial.numbers);
-    let names = &instrumented.names;
-    // A probe traps when its segment was dropped.
-    let mut is_dropped = |probe: String| {
-        let probed = instance
-            .get_typed_func::<(), ()>(&mut *store, &probe)
-            .and_then(|func| func.call(&mut *store, ()));
-        probed.is_err()
+    let mut private = Private {
+        module,
+        instrumented,
+        store: &mut *store,
+        instance: *instance,
     };
-    let dropped_data: Vec<usize> = probed_data(module)
-        .filter(|&segment| is_dropped(names.data_probe(segment)))
-        .collect();
-    let dropped_elements: Vec<usize> = probed_elements(module)
-        .filter(|&segment| is_dropped(names.element_probe(segment)))
-        .collect();
+    let references = References::read(&mut private)?;
+    references.check_unchanged(&initial.references)?;
+    let globals = Numbers::read(&mut private)?.changed(&initial.numbers);
+    let mut dropped_data = Vec::new();
+    for segment in probed_data(module) {
+        if private.is_dropped(&instrumented.names.data_probe(segment))? {
+            dropped_data.push(segment);
+        }
+    }
+    let mut dropped_elements = Vec::new();
+    for segment in probed_elements(module) {
+        if private.is_dropped(&instrumented.names.element_probe(segment))? {
+            dropped_elements.push(segment);
+        }
+    }
     references::check_segments(module, &dropped_elements)?;
-    let memories = memories::states(module, instrumented, store, instance)?;
+    if let Some(dead_stack) = dead_stack {
+        dead_stack.clear(&mut private)?;
+    }
+    let memories = memories::handles(&mut private)?;
+    let memories = memories::states(memories, store);
     Ok(Snapshot {
         globals,
         memories,

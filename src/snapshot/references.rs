@@ -6,9 +6,9 @@
 
 use crate::error::{Error, Result, Stage};
 use crate::host::Host;
-use crate::instrument::Instrumented;
 use crate::module::Module;
-use wasmtime::{Instance, Ref, RootScope, Store};
+use crate::snapshot::private::Private;
+use wasmtime::{Ref, RootScope, Store};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reference {
@@ -34,24 +34,17 @@ impl References {
     /// # Errors
     ///
     /// `ERR_INTERNAL` where the instrumented module lacks an export it must have.
-    pub fn read(
-        module: &Module<'_>,
-        instrumented: &Instrumented,
-        store: &mut Store<Host>,
-        instance: Instance,
-    ) -> Result<Self> {
+    pub fn read(private: &mut Private<'_, '_>) -> Result<Self> {
+        let module = private.module;
         let mut tables = Vec::new();
         for (index, table) in module.tables.iter().enumerate() {
             if table.imported {
                 continue;
             }
-            let name = instrumented.names.table(index);
-            let table = instance
-                .get_table(&mut *store, &name)
-                .ok_or_else(|| missing(&name))?;
+            let table = private.table(index)?;
             let mut slots = Vec::new();
-            for slot in 0..table.size(&*store) {
-                let mut scope = RootScope::new(&mut *store);
+            for slot in 0..table.size(&*private.store) {
+                let mut scope = RootScope::new(&mut *private.store);
                 let value = table
                     .get(&mut scope, slot)
                     .ok_or_else(|| Error::internal(Stage::Snapshot, "a table shrank"))?;
@@ -64,11 +57,8 @@ impl References {
             if !global.content_type.is_reference_type() {
                 continue;
             }
-            let name = instrumented.names.global(index);
-            let global = instance
-                .get_global(&mut *store, &name)
-                .ok_or_else(|| missing(&name))?;
-            let mut scope = RootScope::new(&mut *store);
+            let global = private.global(index)?;
+            let mut scope = RootScope::new(&mut *private.store);
             let value = global.get(&mut scope).ref_().ok_or_else(|| {
                 Error::unsupported(
                     Stage::Snapshot,
@@ -166,13 +156,6 @@ fn object(place: &str) -> Error {
             "{place} holds a reference to an object or a host value after init, \
              which a module can't hold: set it to null at the end of init and make it anew after start"
         ),
-    )
-}
-
-pub fn missing(name: &str) -> Error {
-    Error::internal(
-        Stage::Snapshot,
-        format!("the instrumented module does not export `{name}`"),
     )
 }
 
