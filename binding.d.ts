@@ -9,6 +9,28 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Stops the run that it is handed to. */
+export declare class Canceller {
+  constructor()
+  cancel(): void
+}
+
+/** The JavaScript thread's side. */
+export declare class Session {
+  /** `wake` is called on this thread when there is a message; it is to call `serve`. */
+  constructor(callImport: (number: number, params: Array<number | bigint>, types: Array<string>) => Returned, wake: () => void, canceller: Canceller)
+  /** Takes the messages that are there. */
+  serve(): void
+  /** The ArrayBuffer over memory 0, or `null` while there is none. */
+  memory(): ArrayBuffer | null
+  /** Calls an exported function of the guest, which waits for a host function. */
+  call(name: string, params: Array<number | bigint>): Called
+  /** The value of an exported global, or `null`. */
+  global(name: string): number | bigint | null
+  /** Sets an exported global; whether there is one that takes the value. */
+  setGlobal(name: string, value: number | bigint): boolean
+}
+
 export interface BindingExport {
   name: string
   kind: string
@@ -23,6 +45,12 @@ export interface BindingImport {
   module: string
   name: string
   kind: string
+}
+
+/** What JavaScript supplies; functions are called by their position. */
+export interface BindingImports {
+  functions: Array<ImportName>
+  globals: Array<ImportValue>
 }
 
 export interface BindingMemory {
@@ -60,8 +88,20 @@ export interface BindingOptions {
   initFunc?: string
   keepInitFunc: boolean
   renameFuncs: Array<Pair>
+  imports?: BindingImports
+  undefinedImportsError: boolean
+  preload: Array<NamedBytes>
   wasi?: BindingWasi
   engine: 'auto' | 'baseline' | 'optimizing'
+  /** Milliseconds. */
+  timeout?: number
+  /** Bytes. */
+  maxMemory?: number
+  /** Bytes. */
+  maxStack: number
+  zeroDeadStack: boolean
+  /** Names of custom sections; absent to drop all. */
+  strip?: Array<string>
   maxDataSegments: number
   report: boolean
 }
@@ -74,11 +114,14 @@ export interface BindingProblem {
 export interface BindingReport {
   initFunc: string
   engine: 'baseline' | 'optimizing'
+  cache: 'hit' | 'miss' | 'off'
   timings: BindingTimings
   sizes: BindingSizes
   memories: Array<BindingMemory>
   globals: BindingGlobals
   tables: Array<BindingTable>
+  wasi: BindingWasiReport
+  filesRead: Array<string>
   stdout?: Buffer
   stderr?: Buffer
 }
@@ -134,6 +177,28 @@ export interface BindingWasi {
   stdout: 'inherit' | 'ignore' | 'capture'
   stderr: 'inherit' | 'ignore' | 'capture'
   preopens: Array<Pair>
+  files: Array<NamedBytes>
+  hostRandom: boolean
+  /** Milliseconds since 1970; absent for the host's clocks. */
+  clock?: number
+}
+
+export interface BindingWasiReport {
+  calls: Record<string, number>
+  baked: Array<string>
+}
+
+/** What a call of an export came to: one of these is there. */
+export interface Called {
+  values?: Array<number | bigint>
+  /** It trapped. */
+  failure?: Failure
+  /** A host function that it called threw. */
+  threw?: boolean
+  /** The run is over, or there is no run. */
+  ended?: string
+  /** It can't be called so. */
+  refused?: string
 }
 
 /** What `InitializeError` is made from. */
@@ -143,6 +208,7 @@ export interface Failure {
   message: string
   offset?: number
   trap?: FailureTrap
+  frames?: Array<FailureFrame>
   exitCode?: number
   limit?: number
   path?: string
@@ -150,6 +216,8 @@ export interface Failure {
   /** Module and name of the import that it is about. */
   importModule?: string
   importName?: string
+  /** All imports that are missing. */
+  imports?: Array<FailureImport>
   stdout?: Buffer
   stderr?: Buffer
 }
@@ -157,6 +225,13 @@ export interface Failure {
 export interface FailureFrame {
   func: string
   offset?: number
+  file?: string
+  line?: number
+}
+
+export interface FailureImport {
+  module: string
+  name: string
 }
 
 export interface FailureTrap {
@@ -164,11 +239,22 @@ export interface FailureTrap {
   frames: Array<FailureFrame>
 }
 
-/** Runs in the background; the promise never rejects. */
-export declare function initialize(wasm: Uint8Array, options: BindingOptions): Promise<Outcome>
+export interface ImportName {
+  module: string
+  name: string
+}
 
-/** Runs while the calling thread waits. */
-export declare function initializeSync(wasm: Uint8Array, options: BindingOptions): Outcome
+export interface ImportValue {
+  module: string
+  name: string
+  value: number | bigint
+}
+
+/** Runs in the background; the promise never rejects. */
+export declare function initialize(wasm: Uint8Array, options: BindingOptions, canceller: Canceller, session?: Session | undefined | null): Promise<Outcome>
+
+/** Runs while the calling thread waits, and calls the session's functions on it. */
+export declare function initializeSync(wasm: Uint8Array, options: BindingOptions, canceller: Canceller, session?: Session | undefined | null): Outcome
 
 /** Looks at a module without running or compiling it. */
 export declare function inspect(wasm: Uint8Array): Inspection
@@ -177,6 +263,11 @@ export declare function inspect(wasm: Uint8Array): Inspection
 export interface Inspection {
   info?: BindingModuleInfo
   failure?: Failure
+}
+
+export interface NamedBytes {
+  name: string
+  bytes: Uint8Array
 }
 
 export interface Outcome {
@@ -189,6 +280,12 @@ export interface Outcome {
 export interface Pair {
   key: string
   value: string
+}
+
+/** What a host function came to: `values`, or a `message` when it threw. */
+export interface Returned {
+  values?: Array<number | bigint>
+  message?: string
 }
 
 /** The version of this package. */

@@ -773,7 +773,9 @@ if (
   }
 }
 
-const { initialize, initializeSync, inspect, VERSION } = nativeBinding
+const { Canceller, Session, initialize, initializeSync, inspect, VERSION } = nativeBinding
+export { Canceller }
+export { Session }
 export { initialize }
 export { initializeSync }
 export { inspect }

@@ -19,13 +19,13 @@
 export function initialize(
   wasm: Uint8Array | ArrayBuffer | SharedArrayBuffer,
   options?: InitializeOptions,
-): Promise<Buffer>
+): Promise<Buffer<ArrayBuffer>>
 
 /** Like {@link initialize}, and tells what happened. */
 export function initializeWithReport(
   wasm: Uint8Array | ArrayBuffer | SharedArrayBuffer,
   options?: InitializeOptions,
-): Promise<{ wasm: Buffer; report: Report }>
+): Promise<{ wasm: Buffer<ArrayBuffer>; report: Report }>
 
 /**
  * Like {@link initialize}, for require hooks and scripts that can't wait for a promise: the calling
@@ -34,7 +34,7 @@ export function initializeWithReport(
 export function initializeSync(
   wasm: Uint8Array | ArrayBuffer | SharedArrayBuffer,
   options?: InitializeOptions,
-): Buffer
+): Buffer<ArrayBuffer>
 
 /**
  * Tells what a module offers, without running or compiling it.
@@ -68,6 +68,28 @@ export interface InitializeOptions {
    */
   renameFuncs?: Record<string, string>
   /**
+   * What the guest imports during init: functions over numbers and bigints (for i64), and values of
+   * imported globals; or a function that is given the guest and returns them. Values are converted
+   * as the WebAssembly JavaScript API does; several results are an array. Imports run on the thread
+   * that called, and can't be asynchronous. What is not imported is ignored.
+   * @default {}
+   */
+  imports?: Imports | ((guest: Guest) => Imports)
+  /**
+   * What happens to function imports that nobody supplies: 'trap' lets them stay and rejects with
+   * `ERR_IMPORT_CALLED` when init calls one, 'error' rejects with `ERR_IMPORT_MISSING` before
+   * anything is compiled, listing all.
+   * @default 'trap'
+   */
+  undefinedImports?: 'trap' | 'error'
+  /**
+   * Modules that satisfy imports during init, by the module name of the import. They stay imports
+   * of the output, and what init changes inside them is not part of it. They are instantiated in
+   * order; each may import from those before it.
+   * @default {}
+   */
+  preload?: Record<string, Uint8Array>
+  /**
    * Whether the guest may call WASI preview 1, and what it sees there. Without it, a WASI call
    * rejects with `ERR_IMPORT_CALLED`.
    * @default false
@@ -80,11 +102,62 @@ export interface InitializeOptions {
    */
   engine?: 'auto' | 'baseline' | 'optimizing'
   /**
+   * Milliseconds that the whole run may take, from the call on; then it rejects with `ERR_TIMEOUT`.
+   * @default no limit
+   */
+  timeout?: number
+  /**
+   * Stops the run, even one in an endless loop, and rejects with `signal.reason`.
+   * @default none
+   */
+  signal?: AbortSignal
+  /**
+   * Bytes that all memories and tables together may take; growing beyond rejects with
+   * `ERR_MEMORY_LIMIT`.
+   * @default no limit
+   */
+  maxMemory?: number
+  /**
+   * Bytes of stack for the guest, 4,096 to 1 GiB; using more rejects with `ERR_STACK_LIMIT`.
+   * @default 8_388_608
+   */
+  maxStack?: number
+  /**
    * The most data segments the output may have, 0 to 100,000. Fewer segments instantiate faster and
    * carry more zeros.
    * @default 10_000
    */
   maxDataSegments?: number
+  /**
+   * Whether to clear what the program's own stack no longer uses, so that leftovers there don't get
+   * into the output. For programs whose stack pointer is a global called `__stack_pointer`, in
+   * exports or the name section, as LLVM's are.
+   * @default false
+   */
+  zeroDeadStack?: boolean
+  /**
+   * Custom sections that the output shall not have: all of them, or by name; a name may end in `*`,
+   * as `.debug_*`.
+   * @default false
+   */
+  strip?: boolean | string[]
+}
+
+/** By module and name. */
+export type Imports = Record<
+  string,
+  Record<string, Function | number | bigint | WebAssembly.Global>
+>
+
+/** The guest, as imports see it; it can be used while one of them runs. */
+export interface Guest {
+  /**
+   * Memory 0, as `WebAssembly.Memory` shows it: live, and detached when the memory grows and when
+   * the run ends.
+   */
+  readonly memory: { readonly buffer: ArrayBuffer }
+  /** The guest's exports. Functions may be called from inside an import, to any depth. */
+  readonly exports: Record<string, any>
 }
 
 /** What the guest sees through WASI preview 1. Names are those of node:wasi. */
@@ -119,6 +192,26 @@ export interface WasiOptions {
    * @default {}
    */
   preopens?: Record<string, string>
+  /**
+   * A read-only tree that exists for this run only, `{ guestPath: contents }`. Its root is
+   * preopened as '/' and, when no preopen has that name, as '.'. Programs with wasi-libc (C, C++,
+   * Rust, Zig) take '/' and '.' for one place, where the tree hides a preopen '.': give that
+   * another name, as '/src'.
+   * @default {}
+   */
+  files?: Record<string, string | Uint8Array>
+  /**
+   * Where random bytes come from: 'deterministic' ones depend on the module alone.
+   * @default 'deterministic'
+   */
+  random?: 'deterministic' | 'host'
+  /**
+   * What the guest's clocks show: 'deterministic' begins at the environment variable
+   * SOURCE_DATE_EPOCH or 1970, a number is milliseconds since 1970 to begin at; both advance by
+   * calls, so that waiting ends at once. 'host' is the time.
+   * @default 'deterministic'
+   */
+  clock?: 'deterministic' | 'host' | number
 }
 
 /** What happened in one run. */
@@ -127,6 +220,8 @@ export interface Report {
   initFunc: string
   /** The compiler that was used. */
   engine: 'baseline' | 'optimizing'
+  /** Whether compiled code came from the cache; there is none yet. */
+  cache: 'hit' | 'miss' | 'off'
   /** Milliseconds, by stage. */
   timings: {
     parse: number
@@ -156,6 +251,17 @@ export interface Report {
   globals: { total: number; changed: number }
   /** `before` and `after` count elements. */
   tables: Array<{ index: number; before: number; after: number; changed: boolean }>
+  wasi: {
+    /** How often the guest called each function. */
+    calls: Record<string, number>
+    /**
+     * Host state that is now frozen into the output: 'args', 'stdin', 'env:NAME',
+     * 'file:GUESTPATH', 'random', 'clock'.
+     */
+    baked: string[]
+  }
+  /** Absolute host paths of files that the guest has read, for watch lists. */
+  filesRead: string[]
   /** What the guest wrote, where `wasi.stdout` is 'capture'. */
   stdout?: Buffer
   /** What the guest wrote, where `wasi.stderr` is 'capture'. */
@@ -196,10 +302,12 @@ export type ErrorCode =
   | 'ERR_INIT_FUNC_MISSING'
   | 'ERR_INIT_FUNC_TYPE'
   | 'ERR_UNSUPPORTED'
+  | 'ERR_IMPORT_MISSING'
   | 'ERR_IMPORT_CALLED'
   | 'ERR_IMPORT_FAILED'
   | 'ERR_TRAP'
   | 'ERR_EXIT'
+  | 'ERR_TIMEOUT'
   | 'ERR_MEMORY_LIMIT'
   | 'ERR_STACK_LIMIT'
   | 'ERR_IO'
@@ -224,7 +332,7 @@ export interface TrapInfo {
     | 'uncaught-exception'
     | 'other'
   /** The guest's stack, innermost first; `offset` is in bytes of the module that was passed in. */
-  frames: Array<{ func: string; offset?: number }>
+  frames: Array<{ func: string; offset?: number; file?: string; line?: number }>
 }
 
 /**
@@ -239,16 +347,27 @@ export class InitializeError extends Error {
   offset?: number
   /** With `ERR_TRAP`. */
   trap?: TrapInfo
+  /**
+   * The guest's stack, innermost first. With `ERR_TRAP`, `ERR_STACK_LIMIT` and `ERR_IMPORT_CALLED`.
+   */
+  frames?: TrapInfo['frames']
   /** The status of `proc_exit`. With `ERR_EXIT`. */
   exitCode?: number
-  /** The limit that was hit, in bytes. With `ERR_STACK_LIMIT`. */
+  /**
+   * The limit that was hit: bytes with `ERR_MEMORY_LIMIT` and `ERR_STACK_LIMIT`, milliseconds with
+   * `ERR_TIMEOUT`.
+   */
   limit?: number
   /** The path that can't be used. With `ERR_IO`. */
   path?: string
   /** The key of the option. With `ERR_INVALID_OPTION`. */
   option?: string
-  /** The import that was called. With `ERR_IMPORT_CALLED`. */
+  /** The import that was called. With `ERR_IMPORT_CALLED` and `ERR_IMPORT_FAILED`. */
   import?: { module: string; name: string }
+  /** All imports that are missing. With `ERR_IMPORT_MISSING`. */
+  imports?: Array<{ module: string; name: string }>
+  /** The very value that an import threw. With `ERR_IMPORT_FAILED`. */
+  cause?: unknown
   /** What the guest had written, where `wasi.stdout` is 'capture'. */
   stdout?: Buffer
   /** What the guest had written, where `wasi.stderr` is 'capture'. */

@@ -2,6 +2,7 @@
 
 import * as binding from './binding.js'
 import { errorFrom } from './lib/error.js'
+import { Host } from './lib/imports.js'
 import { bindingOptions, bytesOf } from './lib/options.js'
 
 export { InitializeError } from './lib/error.js'
@@ -10,21 +11,30 @@ export const version = binding.VERSION
 
 /** @type {typeof import('./index.js').initialize} */
 export async function initialize(wasm, options) {
-  const outcome = await binding.initialize(bytesOf(wasm), bindingOptions(options))
-  return moduleOf(outcome)
+  const { wasm: output } = await run(wasm, options, false)
+  return output
 }
 
 /** @type {typeof import('./index.js').initializeWithReport} */
 export async function initializeWithReport(wasm, options) {
-  const outcome = await binding.initialize(bytesOf(wasm), bindingOptions(options, true))
-  const output = moduleOf(outcome)
-  const report = /** @type {NonNullable<typeof outcome.report>} */ (outcome.report)
-  return { wasm: output, report }
+  const { wasm: output, report } = await run(wasm, options, true)
+  return { wasm: output, report: /** @type {import('./index.js').Report} */ (report) }
 }
 
 /** @type {typeof import('./index.js').initializeSync} */
 export function initializeSync(wasm, options) {
-  return moduleOf(binding.initializeSync(bytesOf(wasm), bindingOptions(options)))
+  const call = prepare(wasm, options, false)
+  const { canceller } = call
+  const stop = () => canceller.cancel()
+  call.signal?.addEventListener('abort', stop)
+  try {
+    return finish(
+      call,
+      binding.initializeSync(call.bytes, call.options, canceller, call.host?.session),
+    ).wasm
+  } finally {
+    call.signal?.removeEventListener('abort', stop)
+  }
 }
 
 /** @type {typeof import('./index.js').inspect} */
@@ -35,10 +45,60 @@ export function inspect(wasm) {
 }
 
 /**
- * @param {binding.Outcome} outcome
- * @returns {Buffer}
+ * @typedef {object} Call
+ * @property {Uint8Array} bytes
+ * @property {binding.BindingOptions} options
+ * @property {AbortSignal | undefined} signal
+ * @property {Host | undefined} host
+ * @property {binding.Canceller} canceller
  */
-function moduleOf(outcome) {
-  if (outcome.failure) throw errorFrom(outcome.failure)
-  return /** @type {Buffer} */ (outcome.wasm)
+
+/**
+ * @param {unknown} wasm
+ * @param {import('./index.js').InitializeOptions | undefined} options
+ * @param {boolean} report
+ */
+async function run(wasm, options, report) {
+  const call = prepare(wasm, options, report)
+  const { canceller } = call
+  const stop = () => canceller.cancel()
+  call.signal?.addEventListener('abort', stop)
+  try {
+    const running = binding.initialize(call.bytes, call.options, canceller, call.host?.session)
+    return finish(call, await running)
+  } finally {
+    call.signal?.removeEventListener('abort', stop)
+  }
+}
+
+/**
+ * @param {unknown} wasm
+ * @param {import('./index.js').InitializeOptions | undefined} options
+ * @param {boolean} report
+ * @returns {Call}
+ */
+function prepare(wasm, options, report) {
+  const bytes = bytesOf(wasm)
+  const { binding: flat, signal, imports } = bindingOptions(options, report)
+  signal?.throwIfAborted()
+  const canceller = new binding.Canceller()
+  const host = imports && new Host(inspect(bytes), imports, canceller)
+  return {
+    bytes,
+    options: { ...flat, ...(host && { imports: host.imports }) },
+    signal,
+    host,
+    canceller,
+  }
+}
+
+/**
+ * @param {Call} call
+ * @param {binding.Outcome} outcome
+ * @returns {{ wasm: Buffer<ArrayBuffer>, report: binding.BindingReport | undefined }}
+ */
+function finish({ signal, host }, { wasm, report, failure }) {
+  if (failure?.code === 'ABORTED') throw signal?.reason
+  if (failure) throw errorFrom(failure, host?.thrown)
+  return { wasm: /** @type {Buffer<ArrayBuffer>} */ (wasm), report }
 }

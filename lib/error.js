@@ -11,19 +11,27 @@
 const DETAILS = /** @type {const} */ ([
   'offset',
   'trap',
+  'frames',
   'exitCode',
   'limit',
   'path',
   'option',
+  'imports',
   'stdout',
   'stderr',
 ])
 
 /** A run that failed, with a stable `code` and what it takes to act on it. */
 export class InitializeError extends Error {
-  /** @param {Failure} failure */
-  constructor(failure) {
-    super(failure.message)
+  /**
+   * @param {Failure} failure
+   * @param {{ value: unknown }} [thrown] what an import threw
+   */
+  constructor(failure, thrown) {
+    super(
+      failure.message,
+      failure.code === 'ERR_IMPORT_FAILED' && thrown ? { cause: thrown.value } : undefined,
+    )
     this.name = 'InitializeError'
     this.code = /** @type {ErrorCode} */ (failure.code)
     this.stage = /** @type {Stage} */ (failure.stage)
@@ -65,10 +73,11 @@ export class InvalidOptionError extends TypeError {
 /**
  * The error that a failure is thrown as.
  * @param {Failure} failure
+ * @param {{ value: unknown }} [thrown] what an import threw
  * @returns {Error}
  */
-export function errorFrom(failure) {
+export function errorFrom(failure, thrown) {
   return failure.code === 'ERR_INVALID_OPTION'
     ? new InvalidOptionError(failure.option ?? '', failure.message)
-    : new InitializeError(failure)
+    : new InitializeError(failure, thrown)
 }

@@ -1,25 +1,60 @@
 //! The Node addon: bytes and options in, an outcome out, and threads to get there.
 //!
 //! Nothing here knows Wasm, and nothing throws: a failed run resolves an outcome that carries the
-//! failure, which `index.js` turns into an `InitializeError`. The guest never runs on Node's main
-//! thread, nor on one of libuv's.
+//! failure, which `index.js` turns into an error. The guest never runs on Node's main thread, nor
+//! on one of libuv's.
 
 mod inspect;
+mod messages;
 mod options;
 mod outcome;
 mod report;
+mod session;
 mod threads;
+mod view;
 
 use inspect::Inspection;
 use napi::JsValue;
 use napi::bindgen_prelude::{Env, PromiseRaw};
 use napi_derive::napi;
 use options::BindingOptions;
-use outcome::{Outcome, Run};
+use outcome::{Job, Outcome};
+use session::Session;
+use std::sync::Arc;
+use wasm_preinit::{Cancel, Reason};
 
 /// The version of this package.
 #[napi]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Stops the run that it is handed to.
+#[napi]
+pub struct Canceller(Arc<Cancel>);
+
+#[napi]
+impl Canceller {
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[napi(catch_unwind)]
+    pub fn cancel(&self) {
+        self.0.cancel(Reason::Aborted);
+    }
+}
+
+impl Default for Canceller {
+    fn default() -> Self {
+        Self(Cancel::new())
+    }
+}
+
+impl Canceller {
+    fn cancel_handle(&self) -> Arc<Cancel> {
+        Arc::clone(&self.0)
+    }
+}
 
 /// Runs in the background; the promise never rejects.
 #[napi(catch_unwind)]
@@ -27,23 +62,30 @@ pub fn initialize<'env>(
     env: &'env Env,
     wasm: &[u8],
     options: BindingOptions,
+    canceller: &Canceller,
+    session: Option<&Session>,
 ) -> napi::Result<PromiseRaw<'env, Outcome>> {
-    let (deferred, promise) = env.create_deferred::<Outcome, _>()?;
-    let wasm = wasm.to_vec();
-    threads::queue(move || {
-        let run = Run::perform(&wasm, options);
-        drop(wasm);
-        deferred.resolve(move |_| Ok(run.into()));
-    });
+    let (deferred, promise) = env.create_deferred()?;
+    let settle = move |run: outcome::Run| {
+        let outcome = move |_: Env| Ok(Outcome::from(run));
+        let outcome: outcome::Resolver = Box::new(outcome);
+        deferred.resolve(outcome);
+    };
+    Job::new(wasm, options, canceller.cancel_handle(), session).queue(settle);
     Ok(PromiseRaw::new(env.raw(), promise.raw()))
 }
 
-/// Runs while the calling thread waits.
+/// Runs while the calling thread waits, and calls the session's functions on it.
 #[napi(catch_unwind)]
-pub fn initialize_sync(wasm: &[u8], options: BindingOptions) -> Outcome {
-    // The guest needs more stack than the calling thread is sure to have. It does not queue behind
-    // others: the caller, which waits here, may be what they wait for.
-    threads::run_now(|| Run::perform(wasm, options)).into()
+pub fn initialize_sync(
+    env: &Env,
+    wasm: &[u8],
+    options: BindingOptions,
+    canceller: &Canceller,
+    session: Option<&Session>,
+) -> Outcome {
+    let job = Job::new(wasm, options, canceller.cancel_handle(), session);
+    job.wait(env, session).into()
 }
 
 /// Looks at a module without running or compiling it.

@@ -1,18 +1,37 @@
 //! The options as `index.js` hands them over, checked and normalized there, to the core's options.
 
-use napi::bindgen_prelude::Uint8Array;
+use crate::messages::JsNumber;
+use crate::session::Bridge;
+use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 use std::path::PathBuf;
-use wasm_preinit::{EngineChoice, Options, Output, Preopen, Rename, Stdin, Wasi};
+use std::sync::Arc;
+use std::time::Duration;
+use wasm_preinit::{
+    Clock, EngineChoice, GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen, Random,
+    Rename, Stdin, Strip, Wasi,
+};
 
 #[napi(object, object_to_js = false)]
 pub struct BindingOptions {
     pub init_func: Option<String>,
     pub keep_init_func: bool,
     pub rename_funcs: Vec<Pair>,
+    pub imports: Option<BindingImports>,
+    pub undefined_imports_error: bool,
+    pub preload: Vec<NamedBytes>,
     pub wasi: Option<BindingWasi>,
     #[napi(ts_type = "'auto' | 'baseline' | 'optimizing'")]
     pub engine: String,
+    /// Milliseconds.
+    pub timeout: Option<f64>,
+    /// Bytes.
+    pub max_memory: Option<f64>,
+    /// Bytes.
+    pub max_stack: f64,
+    pub zero_dead_stack: bool,
+    /// Names of custom sections; absent to drop all.
+    pub strip: Option<Vec<String>>,
     pub max_data_segments: u32,
     pub report: bool,
 }
@@ -22,6 +41,33 @@ pub struct BindingOptions {
 pub struct Pair {
     pub key: String,
     pub value: String,
+}
+
+#[napi(object, object_to_js = false)]
+pub struct NamedBytes {
+    pub name: String,
+    pub bytes: Uint8Array,
+}
+
+/// What JavaScript supplies; functions are called by their position.
+#[napi(object, object_to_js = false)]
+pub struct BindingImports {
+    pub functions: Vec<ImportName>,
+    pub globals: Vec<ImportValue>,
+}
+
+#[napi(object, object_to_js = false)]
+pub struct ImportName {
+    pub module: String,
+    pub name: String,
+}
+
+#[napi(object, object_to_js = false)]
+pub struct ImportValue {
+    pub module: String,
+    pub name: String,
+    #[napi(ts_type = "number | bigint")]
+    pub value: JsNumber,
 }
 
 #[napi(object, object_to_js = false)]
@@ -35,14 +81,24 @@ pub struct BindingWasi {
     #[napi(ts_type = "'inherit' | 'ignore' | 'capture'")]
     pub stderr: String,
     pub preopens: Vec<Pair>,
+    pub files: Vec<NamedBytes>,
+    pub host_random: bool,
+    /// Milliseconds since 1970; absent for the host's clocks.
+    pub clock: Option<f64>,
 }
 
-impl From<BindingOptions> for Options {
-    fn from(options: BindingOptions) -> Self {
-        Self {
-            init_func: options.init_func,
-            keep_init_func: options.keep_init_func,
-            rename_funcs: options
+impl BindingOptions {
+    /// The core's options, and the time that the run may take.
+    pub fn convert(self, bridge: Option<Arc<Bridge>>) -> (Options, Option<Duration>) {
+        let timeout = self.timeout.map(milliseconds);
+        (self.without_timeout(bridge), timeout)
+    }
+
+    fn without_timeout(self, bridge: Option<Arc<Bridge>>) -> Options {
+        Options {
+            init_func: self.init_func,
+            keep_init_func: self.keep_init_func,
+            rename_funcs: self
                 .rename_funcs
                 .into_iter()
                 .map(|pair| Rename {
@@ -50,16 +106,72 @@ impl From<BindingOptions> for Options {
                     source: pair.value,
                 })
                 .collect(),
-            wasi: options.wasi.map(Into::into),
-            engine: match options.engine.as_str() {
+            imports: self.imports.zip(bridge).map(|(imports, bridge)| Imports {
+                functions: imports
+                    .functions
+                    .into_iter()
+                    .map(|import| (import.module, import.name))
+                    .collect(),
+                globals: imports.globals.into_iter().map(Into::into).collect(),
+                host: bridge,
+            }),
+            undefined_imports_error: self.undefined_imports_error,
+            preloads: named_bytes(self.preload),
+            wasi: self.wasi.map(Into::into),
+            engine: match self.engine.as_str() {
                 "baseline" => EngineChoice::Baseline,
                 "optimizing" => EngineChoice::Optimizing,
                 _ => EngineChoice::Auto,
             },
-            max_data_segments: usize::try_from(options.max_data_segments).unwrap_or(usize::MAX),
-            report: options.report,
+            max_memory: self.max_memory.map(bytes),
+            max_stack: bytes(self.max_stack),
+            zero_dead_stack: self.zero_dead_stack,
+            strip: match self.strip {
+                Some(names) => Strip::names(names),
+                None => Strip::all(),
+            },
+            max_data_segments: usize::try_from(self.max_data_segments).unwrap_or(usize::MAX),
+            report: self.report,
         }
     }
+}
+
+impl From<ImportValue> for ImportedGlobal {
+    fn from(import: ImportValue) -> Self {
+        Self {
+            module: import.module,
+            name: import.name,
+            value: match import.value {
+                Either::A(number) => GlobalValue::Number(number),
+                Either::B(bigint) => GlobalValue::BigInt(bigint.get_i64().0),
+            },
+        }
+    }
+}
+
+fn named_bytes(named: Vec<NamedBytes>) -> Vec<(String, Vec<u8>)> {
+    let copies = named.into_iter();
+    copies
+        .map(|named| (named.name, named.bytes.to_vec()))
+        .collect()
+}
+
+/// `index.js` lets only whole numbers from 0 to 2^53 through.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "see above"
+)]
+fn whole(value: f64) -> u64 {
+    value as u64
+}
+
+fn bytes(value: f64) -> usize {
+    usize::try_from(whole(value)).unwrap_or(usize::MAX)
+}
+
+fn milliseconds(value: f64) -> Duration {
+    Duration::from_millis(whole(value))
 }
 
 impl From<BindingWasi> for Wasi {
@@ -80,9 +192,20 @@ impl From<BindingWasi> for Wasi {
                     host_path: PathBuf::from(host_path),
                 })
                 .collect(),
+            files: named_bytes(wasi.files),
+            random: if wasi.host_random {
+                Random::Host
+            } else {
+                Random::Deterministic
+            },
+            clock: wasi.clock.map_or(Clock::Host, |start| {
+                Clock::Fixed(whole(start).saturating_mul(NANOSECONDS_PER_MILLISECOND))
+            }),
         }
     }
 }
+
+const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
 
 fn output(name: &str) -> Output {
     match name {

@@ -1,21 +1,116 @@
-//! One run, and its result as a JavaScript object: either `wasm` or `failure` is there.
+//! One run as a job for a thread, and its result as a JavaScript object: either `wasm` or `failure`
+//! is there.
 
-use crate::report::BindingReport;
-use crate::threads::catch_panic;
-use napi::bindgen_prelude::Buffer;
+use crate::options::BindingOptions;
+use crate::report::{BindingReport, count};
+use crate::session::{Bridge, Session, receive};
+use crate::threads;
+use napi::bindgen_prelude::{Buffer, Env};
 use napi_derive::napi;
-use wasm_preinit::{Error, ErrorKind, Initialized, Options, Stage};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wasm_preinit::{Cancel, Error, ErrorKind, Initialized, Options, Reason, Stage};
+
+/// Makes the JavaScript object, on the JavaScript thread.
+pub type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Outcome> + Send>;
 
 /// A finished run, still on the guest's thread.
 pub struct Run(Result<Initialized, Error>);
 
+/// A run that is to be performed.
+pub struct Job {
+    wasm: Vec<u8>,
+    options: Options,
+    timeout: Option<Duration>,
+    cancel: Arc<Cancel>,
+    bridge: Option<Arc<Bridge>>,
+}
+
+impl Job {
+    /// Copies the bytes: the caller may reuse its buffer at once.
+    pub fn new(
+        wasm: &[u8],
+        options: BindingOptions,
+        cancel: Arc<Cancel>,
+        session: Option<&Session>,
+    ) -> Self {
+        let bridge = session.map(Session::bridge);
+        let (options, timeout) = options.convert(bridge.clone());
+        Self {
+            wasm: wasm.to_vec(),
+            options,
+            timeout,
+            cancel,
+            bridge,
+        }
+    }
+
+    /// Performs the run when a core is free for it. `settle` is called once: when it is done, or
+    /// at once when it is cancelled while nothing can stop it.
+    pub fn queue(self, settle: impl FnOnce(Run) + Send + 'static) {
+        let stack = self.options.max_stack;
+        let perform = self.prepare(settle);
+        threads::queue(stack, perform);
+    }
+
+    /// Performs the run at once, on a thread that has stack enough, and serves its host functions
+    /// on this one meanwhile. It does not queue behind others: this thread, which waits, may be
+    /// what they wait for.
+    pub fn wait(self, env: &Env, session: Option<&Session>) -> Run {
+        if let Some(bridge) = &self.bridge {
+            bridge.is_waited_for();
+        }
+        let (sender, receiver) = channel();
+        let stack = self.options.max_stack;
+        let cancel = Arc::clone(&self.cancel);
+        let perform = self.prepare(move |run| drop(sender.send(run)));
+        threads::run(stack, perform);
+        if let Some(session) = session {
+            session.serve_until_done(env);
+        }
+        let run = receive(env, &receiver, &cancel);
+        run.unwrap_or_else(|| Run(Err(Reason::Aborted.error(Stage::Run))))
+    }
+
+    fn prepare(self, settle: impl FnOnce(Run) + Send + 'static) -> impl FnOnce() + Send + 'static {
+        let Self {
+            wasm,
+            options,
+            timeout,
+            cancel,
+            bridge,
+        } = self;
+        let settle = Mutex::new(Some(settle));
+        let settle_once = Arc::new(move |run: Run| {
+            let settle = settle.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(bridge) = &bridge {
+                bridge.finish();
+            }
+            if let Some(settle) = settle {
+                settle(run);
+            }
+        });
+        let abandon = Arc::clone(&settle_once);
+        cancel.on_abandon(move |reason: Reason| abandon(Run(Err(reason.error(Stage::Compile)))));
+        if let Some(timeout) = timeout {
+            cancel.after(timeout);
+        }
+        move || {
+            let run = Run::perform(&wasm, &options, &cancel);
+            drop((wasm, options));
+            cancel.finish();
+            settle_once(run);
+        }
+    }
+}
+
 impl Run {
     /// Runs; a panic is a bug here and becomes `ERR_INTERNAL`.
-    pub fn perform(wasm: &[u8], options: impl Into<Options>) -> Self {
-        let options = options.into();
-        let run = catch_panic(|| {
+    fn perform(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Self {
+        let run = threads::catch_panic(|| {
             inject_fault();
-            wasm_preinit::initialize(wasm, &options)
+            wasm_preinit::initialize_with(wasm, options, cancel)
         });
         Self(run.unwrap_or_else(|message| Err(Error::internal(Stage::Run, message))))
     }
@@ -44,15 +139,24 @@ pub struct Failure {
     pub message: String,
     pub offset: Option<f64>,
     pub trap: Option<FailureTrap>,
+    pub frames: Option<Vec<FailureFrame>>,
     pub exit_code: Option<i32>,
     pub limit: Option<f64>,
     pub path: Option<String>,
-    pub option: Option<&'static str>,
+    pub option: Option<String>,
     /// Module and name of the import that it is about.
     pub import_module: Option<String>,
     pub import_name: Option<String>,
+    /// All imports that are missing.
+    pub imports: Option<Vec<FailureImport>>,
     pub stdout: Option<Buffer>,
     pub stderr: Option<Buffer>,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct FailureImport {
+    pub module: String,
+    pub name: String,
 }
 
 #[napi(object, object_from_js = false)]
@@ -61,10 +165,13 @@ pub struct FailureTrap {
     pub frames: Vec<FailureFrame>,
 }
 
+#[derive(Clone)]
 #[napi(object, object_from_js = false)]
 pub struct FailureFrame {
     pub func: String,
     pub offset: Option<f64>,
+    pub file: Option<String>,
+    pub line: Option<u32>,
 }
 
 impl From<Run> for Outcome {
@@ -89,41 +196,58 @@ impl From<Error> for Failure {
         let frames = error.frames().iter().map(|frame| FailureFrame {
             func: frame.func.clone(),
             offset: frame.offset.map(number),
+            file: frame.file.clone(),
+            line: frame.line,
         });
         let frames: Vec<FailureFrame> = frames.collect();
+        let has_frames = !frames.is_empty();
         let mut failure = Self {
             code: error.code(),
             stage: error.stage().name(),
             message: error.to_string(),
             offset: None,
             trap: None,
+            frames: None,
             exit_code: None,
             limit: None,
             path: None,
             option: None,
             import_module: None,
             import_name: None,
+            imports: None,
             stdout: error.stdout().map(Into::into),
             stderr: error.stderr().map(Into::into),
         };
         match error.kind() {
-            ErrorKind::InvalidOption { option, .. } => failure.option = Some(option),
+            ErrorKind::InvalidOption { option, .. } => failure.option = Some(option.clone()),
             ErrorKind::InvalidWasm { offset, .. } => failure.offset = Some(number(*offset)),
-            ErrorKind::ImportCalled { module, name, .. } => {
+            ErrorKind::ImportCalled { module, name, .. }
+            | ErrorKind::ImportFailed { module, name, .. } => {
                 failure.import_module = Some(module.clone());
                 failure.import_name = Some(name.clone());
             }
             ErrorKind::Trap { kind, .. } => {
                 failure.trap = Some(FailureTrap {
                     kind: kind.name(),
-                    frames,
+                    frames: frames.clone(),
                 });
             }
-            ErrorKind::StackLimit { limit, .. } => failure.limit = Some(number(*limit)),
+            ErrorKind::StackLimit { limit, .. } | ErrorKind::MemoryLimit { limit } => {
+                failure.limit = Some(number(*limit));
+            }
+            ErrorKind::Timeout { limit } => failure.limit = Some(count(*limit)),
+            ErrorKind::ImportMissing { imports } => {
+                let imports = imports.iter().map(|(module, name)| FailureImport {
+                    module: module.clone(),
+                    name: name.clone(),
+                });
+                failure.imports = Some(imports.collect());
+            }
             ErrorKind::Exit(status) => failure.exit_code = Some(*status),
             ErrorKind::Io { path, .. } => failure.path = Some(path.clone()),
             _ => {}
         }
+        failure.frames = has_frames.then_some(frames);
         failure
     }
 }

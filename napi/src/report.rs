@@ -3,6 +3,7 @@
 use crate::outcome::number;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use wasm_preinit::{Report, Timings};
 
@@ -11,13 +12,24 @@ pub struct BindingReport {
     pub init_func: String,
     #[napi(ts_type = "'baseline' | 'optimizing'")]
     pub engine: &'static str,
+    #[napi(ts_type = "'hit' | 'miss' | 'off'")]
+    pub cache: &'static str,
     pub timings: BindingTimings,
     pub sizes: BindingSizes,
     pub memories: Vec<BindingMemory>,
     pub globals: BindingGlobals,
     pub tables: Vec<BindingTable>,
+    pub wasi: BindingWasiReport,
+    pub files_read: Vec<String>,
     pub stdout: Option<Buffer>,
     pub stderr: Option<Buffer>,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct BindingWasiReport {
+    #[napi(ts_type = "Record<string, number>")]
+    pub calls: BTreeMap<String, f64>,
+    pub baked: Vec<String>,
 }
 
 #[napi(object, object_from_js = false)]
@@ -75,6 +87,7 @@ impl From<Report> for BindingReport {
         Self {
             init_func: report.init_func,
             engine: report.tier.name(),
+            cache: "off",
             timings: report.timings.into(),
             sizes: BindingSizes {
                 input: number(report.sizes.input),
@@ -115,6 +128,19 @@ impl From<Report> for BindingReport {
                     after: count(table.after),
                     changed: table.changed,
                 })
+                .collect(),
+            wasi: BindingWasiReport {
+                calls: report
+                    .wasi_calls
+                    .into_iter()
+                    .map(|(name, calls)| (name, count(calls)))
+                    .collect(),
+                baked: report.baked,
+            },
+            files_read: report
+                .files_read
+                .into_iter()
+                .map(|path| path.to_string_lossy().into_owned())
                 .collect(),
             stdout: report.stdout.map(Into::into),
             stderr: report.stderr.map(Into::into),

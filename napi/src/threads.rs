@@ -1,20 +1,21 @@
-//! Jobs in, each run on a thread of our own with stack enough for a guest.
+//! Jobs in, each run on a thread of its own with the stack that its guest may use.
 //!
-//! At most as many queued jobs run at once as there are cores, first come first served; a thread
-//! ends when the queue is empty. Not libuv's pool: its four threads serve files and names, and
-//! their stacks are too small.
+//! At most as many queued jobs run at once as there are cores, first come first served. Not libuv's
+//! pool: its four threads serve files and names, and their stacks are too small.
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
-use wasm_preinit::MAX_STACK_BYTES;
 
-/// The guest's share, and as much again for host functions and the compiler.
-const STACK_BYTES: usize = 2 * MAX_STACK_BYTES;
+/// What host functions, the compiler and the snapshot need beside the guest.
+const HOST_STACK_BYTES: usize = 8 << 20;
 
-type Job = Box<dyn FnOnce() + Send>;
+struct Job {
+    guest_stack_bytes: usize,
+    work: Box<dyn FnOnce() + Send>,
+}
 
 struct Queue {
     waiting: VecDeque<Job>,
@@ -26,42 +27,54 @@ static QUEUE: Mutex<Queue> = Mutex::new(Queue {
     running: 0,
 });
 
-/// Runs a job when a core is free for it. Jobs do not panic.
-pub fn queue(job: impl FnOnce() + Send + 'static) {
+/// Runs a job when a core is free for it.
+pub fn queue(guest_stack_bytes: usize, work: impl FnOnce() + Send + 'static) {
     let mut queue = lock();
-    queue.waiting.push_back(Box::new(job));
-    if queue.running >= cores() {
-        return;
-    }
-    let spawned = guest_thread().spawn(work);
-    match spawned {
-        Ok(_) => queue.running += 1,
-        // Threads that run already will come to it.
-        Err(_) if queue.running > 0 => {}
-        Err(_) => {
-            let job = queue.waiting.pop_back();
-            drop(queue);
-            // Out of threads: better on this one than never.
-            if let Some(job) = job {
-                job();
-            }
-        }
+    queue.waiting.push_back(Job {
+        guest_stack_bytes,
+        work: Box::new(work),
+    });
+    if queue.running < cores() {
+        queue.running += 1;
+        drop(queue);
+        start_next();
     }
 }
 
-/// Runs a job at once on a guest thread and waits for it.
-pub fn run_now<T: Send>(job: impl FnOnce() -> T + Send) -> T {
-    let mut job = Some(job);
-    let mut run = || job.take().map(|job| job());
-    let done = thread::scope(|scope| {
-        let spawned = guest_thread().spawn_scoped(scope, &mut run);
-        spawned.ok().map(|thread| thread.join())
+/// Starts the job that has waited longest, on behalf of one that `running` counts.
+fn start_next() {
+    let mut queue = lock();
+    let Some(job) = queue.waiting.pop_front() else {
+        queue.running -= 1;
+        return;
+    };
+    drop(queue);
+    run(job.guest_stack_bytes, move || {
+        (job.work)();
+        start_next();
     });
-    match done {
-        Some(Ok(Some(result))) => result,
-        Some(Err(panic)) => resume_unwind(panic),
+}
+
+/// Runs a job at once on a thread of its own.
+pub fn run(guest_stack_bytes: usize, work: impl FnOnce() + Send + 'static) {
+    let work = Arc::new(Mutex::new(Some(work)));
+    let on_thread = Arc::clone(&work);
+    let spawned = Builder::new()
+        .name("wasm-preinit".to_owned())
+        .stack_size(guest_stack_bytes.saturating_add(HOST_STACK_BYTES))
+        .spawn(move || perform(&on_thread));
+    if spawned.is_err() {
         // Out of threads: better on this one than never.
-        _ => run().expect("a job that was not spawned is still there"),
+        perform(&work);
+    }
+}
+
+/// Performs work that is still to be done.
+fn perform<F: FnOnce()>(work: &Mutex<Option<F>>) {
+    let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(work) = work {
+        // What the job owns is dropped with it; a panic there must not end the process.
+        drop(catch_panic(work));
     }
 }
 
@@ -78,27 +91,6 @@ fn message(panic: &(dyn Any + Send)) -> String {
     } else {
         "a panic without a message".to_owned()
     }
-}
-
-fn work() {
-    loop {
-        let job = {
-            let mut queue = lock();
-            let Some(job) = queue.waiting.pop_front() else {
-                queue.running -= 1;
-                return;
-            };
-            job
-        };
-        // What the job owns is dropped with it; a panic there must not end the thread's count.
-        let _ = catch_panic(job);
-    }
-}
-
-fn guest_thread() -> Builder {
-    Builder::new()
-        .name("wasm-preinit".to_owned())
-        .stack_size(STACK_BYTES)
 }
 
 fn cores() -> usize {
