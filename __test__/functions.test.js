@@ -254,8 +254,8 @@ const REFUSED = [
     names: /table `env\.calls`/,
   },
   {
-    name: 'an imported global is refused by its name',
-    wat: '(module (import "env" "base" (global i32)) (func (export "wizer.initialize")))',
+    name: 'an imported global that can change is refused by its name',
+    wat: '(module (import "env" "base" (global (mut i32))) (func (export "wizer.initialize")))',
     names: /global `env\.base`/,
   },
   {
@@ -274,3 +274,18 @@ for (const { name, wat, names } of REFUSED) {
     })
   })
 }
+
+test('imported globals that nobody gives a value to are all named', async () => {
+  const wasm = await assemble(
+    '(module (import "env" "base" (global i32)) (import "env" "end" (global i64)) (func (export "wizer.initialize")))',
+  )
+  await assert.rejects(initialize(wasm), {
+    name: 'InitializeError',
+    code: 'ERR_IMPORT_MISSING',
+    message: /`env\.base`, `env\.end`/,
+    imports: [
+      { module: 'env', name: 'base' },
+      { module: 'env', name: 'end' },
+    ],
+  })
+})

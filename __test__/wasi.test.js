@@ -5,9 +5,21 @@ import { mkdtemp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { WASI } from 'node:wasi'
 import { InitializeError, initialize, initializeSync, initializeWithReport } from '../index.js'
 import { runScript } from './child.js'
-import { assemble, instantiate, memoryOf } from './compare.js'
+import { assemble, functions, instantiate, memoryOf } from './compare.js'
+import {
+  DIRECTORY,
+  FREE,
+  FUNCTIONS,
+  MEMORY_BYTES,
+  errorsOf,
+  open,
+  parametersOf,
+  perform,
+  stepsModule,
+} from './fixtures/guests.js'
 
 /** @typedef {import('../index.js').WasiOptions} WasiOptions */
 
@@ -61,12 +73,13 @@ const NO_IMPORTS = Object.fromEntries(
 )
 
 /**
- * Memory as the output of a run starts with it.
+ * Memory as the output of a run starts with it, which another run gives as well.
  * @param {Uint8Array} wasm
  * @param {boolean | WasiOptions} wasi
  */
 async function memoryAfter(wasm, wasi) {
   const output = await initialize(wasm, { wasi })
+  assert.ok((await initialize(wasm, { wasi })).equals(output), 'another run gives other bytes')
   const memory = memoryOf(instantiate(output, { wasi_snapshot_preview1: NO_IMPORTS }))
   return { error: memory.readUInt32LE(0), length: memory.readUInt32LE(4), memory }
 }
@@ -330,5 +343,285 @@ describe('preopened directories', () => {
   test('stay as they were when init only reads', async () => {
     await memoryAfter(await reading('file.txt'), { preopens: { '/': folder } })
     assert.equal(await readFile(join(folder, 'file.txt'), 'utf8'), 'on the host')
+  })
+})
+
+/** @typedef {import('./fixtures/guests.js').Step} Step */
+
+/** Functions whose first argument is a descriptor. */
+const ON_DESCRIPTORS = FUNCTIONS.filter(
+  (name) => /^(fd|path|sock)_/.test(name) && name !== 'path_symlink',
+)
+
+/** Positions of flags and choices, which have few valid values; all accept 0 but `sock_shutdown`. */
+const CHOICES = /** @type {Record<string, number[]>} */ ({
+  clock_res_get: [0],
+  clock_time_get: [0],
+  fd_advise: [3],
+  fd_fdstat_set_flags: [1],
+  fd_filestat_set_times: [3],
+  fd_seek: [2],
+  path_filestat_get: [1],
+  path_filestat_set_times: [1, 6],
+  path_link: [1],
+  path_open: [1, 4, 7],
+  sock_accept: [1],
+  sock_recv: [3],
+  sock_send: [3],
+  sock_shutdown: [1],
+})
+
+/**
+ * A call of a function on a descriptor, with one value for everything else but flags.
+ * @param {string} name
+ * @param {number} descriptor
+ * @param {number} value
+ * @returns {Step}
+ */
+const callWith = (name, descriptor, value) => [
+  name,
+  ...[...parametersOf(name)].map((type, index) => {
+    if (type === 'I') return 0n
+    if (CHOICES[name]?.includes(index)) return name === 'sock_shutdown' ? 1 : 0
+    const isDescriptor = { path_symlink: [2], path_link: [0, 4], path_rename: [0, 3] }[name]
+    if (
+      isDescriptor ? isDescriptor.includes(index) : index === 0 && ON_DESCRIPTORS.includes(name)
+    ) {
+      return descriptor
+    }
+    return value
+  }),
+]
+
+describe('calls answer as Node’s own WASI does:', () => {
+  let folder = ''
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'wasm-preinit-'))
+    await mkdir(join(folder, 'data', 'inner'), { recursive: true })
+    await writeFile(join(folder, 'data', 'text.txt'), 'hello')
+  })
+  after(() => rm(folder, { recursive: true }))
+
+  /**
+   * Makes the calls in both, which must tell the same errors and, at some places, write the same.
+   * @param {Step[]} steps
+   * @param {Array<[at: number, length: number]>} [places]
+   */
+  async function assertSame(steps, places = []) {
+    const options = {
+      args: ['program', '', 'é 1'],
+      env: { A: '1', EMPTY: '', B: 'ü=' },
+      preopens: { '/x': folder, y: join(folder, 'data') },
+    }
+    const run = await perform(steps, options)
+    const wasi = new WASI({ version: 'preview1', ...options })
+    const instance = instantiate(await stepsModule(steps), {
+      wasi_snapshot_preview1: /** @type {any} */ (wasi.wasiImport),
+    })
+    wasi.initialize(instance)
+    functions(instance)['wizer.initialize']()
+    const memory = memoryOf(instance)
+    const names = steps.map(
+      ([name, ...args]) =>
+        `${name} ${args.map((arg) => (typeof arg === 'object' ? 'opened' : arg))}`,
+    )
+    const pairs = (/** @type {string[]} */ errors) =>
+      names.map((name, index) => [name, errors[index]])
+    assert.deepEqual(pairs(run.errors), pairs(errorsOf(memory, steps)))
+    for (const [at, length] of places) {
+      assert.deepEqual(run.memory.subarray(at, at + length), memory.subarray(at, at + length))
+    }
+    return run
+  }
+
+  test('arguments and environment, in the same layout', async () => {
+    await assertSame(
+      [
+        ['args_sizes_get', FREE, FREE + 4],
+        ['args_get', FREE + 16, FREE + 64],
+        ['environ_sizes_get', FREE + 8, FREE + 12],
+        ['environ_get', FREE + 128, FREE + 192],
+      ],
+      [[FREE, 512]],
+    )
+  })
+
+  test('preopened folders', async () => {
+    await assertSame(
+      [
+        ['fd_prestat_get', 3, FREE],
+        ['fd_prestat_get', 4, FREE + 8],
+        ['fd_prestat_get', 5, FREE + 16],
+        ['fd_prestat_get', -1, FREE + 16],
+        ['fd_prestat_dir_name', 3, FREE + 64, 2],
+        ['fd_prestat_dir_name', 4, FREE + 72, 1],
+        ['fd_prestat_dir_name', 5, FREE + 80, 1],
+      ],
+      [[FREE, 128]],
+    )
+  })
+
+  test('types of files', async () => {
+    const ALL = 0x1fffffffn
+    await assertSame(
+      [
+        open(3, 'data/text.txt', 8192),
+        open(3, 'data', 8196, { flags: DIRECTORY, rights: 1n << 14n }),
+        ['fd_fdstat_get', 3, FREE],
+        ['fd_fdstat_get', { load: 8192 }, FREE + 64],
+        ['path_filestat_get', 3, 1, 'data/text.txt', FREE + 128],
+        ['path_filestat_get', 3, 1, 'data', FREE + 192],
+        open(3, 'data/text.txt', 8200, { rights: ALL & 0x200026n }),
+        ['fd_filestat_get', { load: 8200 }, FREE + 256],
+        ['fd_tell', { load: 8200 }, FREE + 320],
+        ['fd_seek', { load: 8200 }, 2n, 0, FREE + 328],
+        ['fd_seek', { load: 8200 }, -9n, 0, FREE + 336],
+        ['fd_seek', { load: 8200 }, -1n, 2, FREE + 344],
+        ['fd_seek', { load: 8200 }, 100n, 1, FREE + 352],
+      ],
+      [
+        [FREE, 1],
+        [FREE + 64, 1],
+        [FREE + 128 + 16, 1],
+        [FREE + 128 + 24, 16],
+        [FREE + 192 + 16, 1],
+        [FREE + 256 + 16, 1],
+        [FREE + 256 + 24, 16],
+        [FREE + 320, 64],
+      ],
+    )
+  })
+
+  test('errors of paths', async () => {
+    await assertSame([
+      open(3, 'nope', FREE),
+      open(3, 'nope/x', FREE),
+      open(3, 'data/text.txt/x', FREE),
+      open(3, 'data/text.txt', FREE, { flags: DIRECTORY }),
+      open(3, 'data/text.txt', FREE, { flags: 5 }),
+      ['path_readlink', 3, 'data/text.txt', FREE, 10, FREE + 16],
+      ['path_readlink', 3, 'nope', FREE, 10, FREE + 16],
+      ['path_filestat_get', 3, 1, 'nope', FREE],
+      ['path_unlink_file', 3, 'data'],
+      ['path_unlink_file', 3, 'nope'],
+      ['path_remove_directory', 3, 'data/text.txt'],
+      ['path_remove_directory', 3, 'data'],
+      ['path_remove_directory', 3, 'nope'],
+      ['path_create_directory', 3, 'data'],
+      ['path_rename', 3, 'nope', 3, 'x'],
+      ['path_symlink', 'x', 3, 'data'],
+      ['path_link', 3, 0, 'nope', 3, 'z'],
+      ['clock_time_get', 9, 0n, FREE],
+      ['clock_res_get', 9, FREE],
+      ['poll_oneoff', FREE, FREE, 0, FREE],
+    ])
+  })
+
+  test('descriptors that are not open are EBADF', async () => {
+    // Node has no sockets to shut down.
+    const names = ON_DESCRIPTORS.filter((name) => name !== 'sock_shutdown')
+    const { errors } = await assertSame([
+      ...names.map((name) => callWith(name, 99, FREE)),
+      ['fd_renumber', 0, 99],
+      ['fd_close', -1],
+    ])
+    assert.deepEqual(new Set(errors), new Set(['badf']))
+  })
+})
+
+describe('pointers to where no memory is', () => {
+  let folder = ''
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'wasm-preinit-'))
+  })
+  after(() => rm(folder, { recursive: true }))
+
+  const BAD = {
+    'the last address': -8,
+    'the end of memory': MEMORY_BYTES,
+    'far beyond': 0x7ffffff8,
+  }
+  /** Those that take a pointer for sure, whatever else they are given. */
+  const POINTING = [
+    'args_sizes_get',
+    'clock_res_get',
+    'clock_time_get',
+    'environ_sizes_get',
+    'fd_fdstat_get',
+    'fd_filestat_get',
+    'fd_prestat_get',
+    'random_get',
+  ]
+  const ON_PATHS = [
+    'path_create_directory',
+    'path_filestat_get',
+    'path_filestat_set_times',
+    'path_open',
+    'path_readlink',
+    'path_remove_directory',
+    'path_unlink_file',
+  ]
+  for (const [name, address] of Object.entries(BAD)) {
+    test(`(${name}) are EFAULT`, async () => {
+      for (const wasi of [{ preopens: { '/': folder } }, { files: { a: 'a' } }]) {
+        for (const called of [...POINTING, ...ON_PATHS]) {
+          const { errors } = await perform([callWith(called, 3, address)], wasi)
+          assert.deepEqual(errors, ['fault'], `${called} with ${Object.keys(wasi)}`)
+        }
+      }
+    })
+
+    test(`(${name}) never end the process, whatever is called`, async () => {
+      for (const wasi of [{ preopens: { '/': folder } }, { files: { a: 'a' } }]) {
+        for (const called of FUNCTIONS) {
+          for (const descriptor of [0, 3, -1, 70_000]) {
+            const quiet = /** @type {const} */ ({ stdout: 'ignore', clock: 'host' })
+            const steps = [callWith(called, descriptor, address)]
+            await perform(steps, { ...wasi, ...quiet }).catch((error) => {
+              assert.ok(error instanceof InitializeError, called)
+              assert.notEqual(error.code, 'ERR_INTERNAL', `${called}: ${error.message}`)
+            })
+          }
+        }
+      }
+    })
+  }
+
+  test('in lists of buffers are EFAULT', async () => {
+    const more = '(data (i32.const 8192) "\\f8\\ff\\ff\\ff\\10\\00\\00\\00")'
+    for (const [wasi, first] of /** @type {Array<[WasiOptions, Step[]]>} */ ([
+      [{ stdin: 'x'.repeat(100) }, []],
+      [{ files: { a: 'a'.repeat(100) } }, [open(3, 'a', 8256)]],
+    ])) {
+      const from = first.length ? { load: 8256 } : 0
+      const { errors } = await perform(
+        [...first, ['fd_read', from, 8192, 1, FREE], ['fd_read', from, -8, 1, FREE]],
+        wasi,
+        { more },
+      )
+      assert.deepEqual(errors.slice(first.length), ['fault', 'fault'])
+    }
+  })
+
+  test('never end the run where they are not aligned', async () => {
+    const { errors } = await perform([
+      ['args_sizes_get', FREE + 1, FREE + 7],
+      ['clock_time_get', 0, 0n, FREE + 17],
+      ['fd_fdstat_get', 0, FREE + 33],
+    ])
+    for (const error of errors) assert.ok(['success', 'inval'].includes(error), error)
+  })
+
+  test('and values that no flag has are EINVAL', async () => {
+    const preopens = { '/': folder }
+    for (const step of /** @type {Step[]} */ ([
+      ['fd_seek', 3, 0n, 9, FREE],
+      ['fd_advise', 3, 0n, 0n, 77],
+      ['path_open', 3, 0, 'a', 0x1000, 2n, 0n, 0, FREE],
+      ['clock_time_get', 77, 0n, FREE],
+    ])) {
+      const { errors } = await perform([step], { preopens })
+      assert.deepEqual(errors, ['inval'], step[0])
+    }
   })
 })

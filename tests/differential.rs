@@ -43,7 +43,7 @@ const DEFAULT_SEEDS: u64 = 2_000;
 const BATCH_CASES: u64 = 100;
 
 /// What a guest may use of the stack, and as much again for the engine.
-const STACK_BYTES: usize = 2 * wasm_preinit::MAX_STACK_BYTES;
+const STACK_BYTES: usize = 2 * wasm_preinit::DEFAULT_MAX_STACK_BYTES;
 
 /// The share of modules that must have been pre-initialized and compared, so that no mistake in
 /// generating them turns the test into one that tests nothing.

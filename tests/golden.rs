@@ -15,7 +15,7 @@ use wasm_preinit::module::{Module, section_id};
 use wasm_preinit::{EngineChoice, Options, Rename, initialize, instrument, text};
 
 /// What a guest may use of the stack, and as much again for the engine.
-const STACK_BYTES: usize = 2 * wasm_preinit::MAX_STACK_BYTES;
+const STACK_BYTES: usize = 2 * wasm_preinit::DEFAULT_MAX_STACK_BYTES;
 
 #[test]
 fn every_golden_module_becomes_what_the_files_beside_it_say() {

@@ -16,7 +16,7 @@ use wasm_preinit::{Options, initialize, inspect, text};
 const CHANGED_MODULES_PER_CASE: usize = 300;
 
 /// What a guest may use of the stack, and as much again for the engine.
-const STACK_BYTES: usize = 2 * wasm_preinit::MAX_STACK_BYTES;
+const STACK_BYTES: usize = 2 * wasm_preinit::DEFAULT_MAX_STACK_BYTES;
 
 #[test]
 fn no_change_to_a_module_makes_a_panic_an_internal_error_or_an_invalid_output() {

@@ -2,8 +2,6 @@
   (type (;0;) (func))
   (table $functions (;0;) 4 funcref)
   (table $externs (;1;) 4 externref)
-  (table (;2;) 0 0 funcref)
-  (table (;3;) 0 0 externref)
   (export "wizer-initialize" (func 3))
   (export "use" (func 4))
   (export "__wasm_preinit_table0" (table $functions))
@@ -52,36 +50,36 @@
     i32.const 0
     i32.const 1
     i32.const 0
-    table.init 2 $functions_kept
+    table.init $functions_kept
   )
   (func (;6;) (type 0)
     i32.const 0
     i32.const 1
     i32.const 0
-    table.init 2 $functions_dropped
+    table.init $functions_dropped
   )
   (func (;7;) (type 0)
     i32.const 0
     i32.const 1
     i32.const 0
-    table.init 2 $expressions_kept
+    table.init $expressions_kept
   )
   (func (;8;) (type 0)
     i32.const 0
     i32.const 1
     i32.const 0
-    table.init 2 $expressions_dropped
+    table.init $expressions_dropped
   )
   (func (;9;) (type 0)
     i32.const 0
     i32.const 1
     i32.const 0
-    table.init 3 $externs_kept
+    table.init $externs $externs_kept
   )
   (func (;10;) (type 0)
     i32.const 0
     i32.const 1
     i32.const 0
-    table.init 3 $externs_dropped
+    table.init $externs $externs_dropped
   )
 )
