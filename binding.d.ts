@@ -9,7 +9,10 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** Stops the run that it is handed to. */
+/**
+ * Stops the run that it is handed to, also when it goes away: Node drops it when its worker is
+ * terminated.
+ */
 export declare class Canceller {
   constructor()
   cancel(): void
@@ -18,11 +21,13 @@ export declare class Canceller {
 /** The JavaScript thread's side. */
 export declare class Session {
   /** `wake` is called on this thread when there is a message; it is to call `serve`. */
-  constructor(callImport: (number: number, params: Array<number | bigint>, types: Array<string>) => Returned, wake: () => void, canceller: Canceller)
+  constructor(callImport: (number: number, params: Array<number | bigint>, types: Array<string>) => Returned, wake: () => void, detach: (buffer: ArrayBuffer) => boolean, canceller: Canceller)
+  /** Lets go of the functions; what they hold would keep this alive, and this them. */
+  close(): void
   /** Takes the messages that are there. */
   serve(): void
-  /** The ArrayBuffer over memory 0, or `null` while there is none. */
-  memory(): ArrayBuffer | null
+  /** The ArrayBuffer over a memory, or `null` while there is none. */
+  memory(index: number): ArrayBuffer | null
   /** Calls an exported function of the guest, which waits for a host function. */
   call(name: string, params: Array<number | bigint>): Called
   /** The value of an exported global, or `null`. */
@@ -201,6 +206,27 @@ export interface Called {
   refused?: string
 }
 
+export interface ExportExtern {
+  name: string
+  kind: string
+  index: number
+  types: Array<string>
+}
+
+/** Imports and exports with their types. */
+export declare function externs(wasm: Uint8Array): ExternsInspection
+
+export interface Externs {
+  imports: Array<ImportExtern>
+  exports: Array<ExportExtern>
+}
+
+/** What the glue around imports needs to know; either `externs` or `failure` is there. */
+export interface ExternsInspection {
+  externs?: Externs
+  failure?: Failure
+}
+
 /** What `InitializeError` is made from. */
 export interface Failure {
   code: string
@@ -216,6 +242,8 @@ export interface Failure {
   /** Module and name of the import that it is about. */
   importModule?: string
   importName?: string
+  /** Whether the import threw. */
+  importThrew: boolean
   /** All imports that are missing. */
   imports?: Array<FailureImport>
   stdout?: Buffer
@@ -237,6 +265,14 @@ export interface FailureImport {
 export interface FailureTrap {
   kind: string
   frames: Array<FailureFrame>
+}
+
+/** `types` are a function's parameters, or a global's own type. */
+export interface ImportExtern {
+  module: string
+  name: string
+  kind: string
+  types: Array<string>
 }
 
 export interface ImportName {

@@ -773,9 +773,10 @@ if (
   }
 }
 
-const { Canceller, Session, initialize, initializeSync, inspect, VERSION } = nativeBinding
+const { Canceller, Session, externs, initialize, initializeSync, inspect, VERSION } = nativeBinding
 export { Canceller }
 export { Session }
+export { externs }
 export { initialize }
 export { initializeSync }
 export { inspect }

@@ -4,6 +4,7 @@ import * as binding from './binding.js'
 import { errorFrom } from './lib/error.js'
 import { Host } from './lib/imports.js'
 import { bindingOptions, bytesOf } from './lib/options.js'
+import { cancelOnAbort } from './lib/signal.js'
 
 export { InitializeError } from './lib/error.js'
 
@@ -25,15 +26,15 @@ export async function initializeWithReport(wasm, options) {
 export function initializeSync(wasm, options) {
   const call = prepare(wasm, options, false)
   const { canceller } = call
-  const stop = () => canceller.cancel()
-  call.signal?.addEventListener('abort', stop)
+  const done = cancelOnAbort(call.signal, canceller)
   try {
     return finish(
       call,
       binding.initializeSync(call.bytes, call.options, canceller, call.host?.session),
     ).wasm
   } finally {
-    call.signal?.removeEventListener('abort', stop)
+    done()
+    call.host?.session.close()
   }
 }
 
@@ -61,13 +62,13 @@ export function inspect(wasm) {
 async function run(wasm, options, report) {
   const call = prepare(wasm, options, report)
   const { canceller } = call
-  const stop = () => canceller.cancel()
-  call.signal?.addEventListener('abort', stop)
+  const done = cancelOnAbort(call.signal, canceller)
   try {
     const running = binding.initialize(call.bytes, call.options, canceller, call.host?.session)
     return finish(call, await running)
   } finally {
-    call.signal?.removeEventListener('abort', stop)
+    done()
+    call.host?.session.close()
   }
 }
 
@@ -82,7 +83,9 @@ function prepare(wasm, options, report) {
   const { binding: flat, signal, imports } = bindingOptions(options, report)
   signal?.throwIfAborted()
   const canceller = new binding.Canceller()
-  const host = imports && new Host(inspect(bytes), imports, canceller)
+  const host =
+    imports &&
+    new Host([bytes, ...flat.preload.map((preload) => preload.bytes)], imports, canceller)
   return {
     bytes,
     options: { ...flat, ...(host && { imports: host.imports }) },

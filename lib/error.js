@@ -28,10 +28,7 @@ export class InitializeError extends Error {
    * @param {{ value: unknown }} [thrown] what an import threw
    */
   constructor(failure, thrown) {
-    super(
-      failure.message,
-      failure.code === 'ERR_IMPORT_FAILED' && thrown ? { cause: thrown.value } : undefined,
-    )
+    super(failure.message, failure.importThrew && thrown ? { cause: thrown.value } : undefined)
     this.name = 'InitializeError'
     this.code = /** @type {ErrorCode} */ (failure.code)
     this.stage = /** @type {Stage} */ (failure.stage)

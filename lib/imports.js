@@ -8,7 +8,6 @@ import { InvalidOptionError, errorFrom } from './error.js'
 /**
  * @typedef {import('../index.js').Imports} Imports
  * @typedef {import('../index.js').Guest} Guest
- * @typedef {import('../index.js').ModuleInfo} ModuleInfo
  * @typedef {number | bigint} Numeric
  */
 
@@ -27,43 +26,60 @@ export class Host {
   thrown
 
   /**
-   * @param {ModuleInfo} info
+   * @param {Uint8Array[]} modules the module, then those that are preloaded
    * @param {Imports | ((guest: Guest) => Imports)} supplied
    * @param {binding.Canceller} canceller
    */
-  constructor(info, supplied, canceller) {
+  constructor(modules, supplied, canceller) {
     this.session = new binding.Session(
       (number, params, types) => this.#call(number, params, types),
       () => this.session.serve(),
+      detach,
       canceller,
     )
-    const imports = typeof supplied === 'function' ? supplied(this.#guest(info)) : supplied
+    const [own, ...preloaded] = modules.map((bytes) => {
+      const { externs, failure } = binding.externs(bytes)
+      // What is wrong with a preloaded module is for the run to say.
+      if (failure && bytes === modules[0]) throw errorFrom(failure)
+      return externs ?? { imports: [], exports: [] }
+    })
+    const { exports } = /** @type {binding.Externs} */ (own)
+    const imports = typeof supplied === 'function' ? supplied(this.#guest(exports)) : supplied
     if (typeof imports !== 'object' || imports === null) {
       throw new InvalidOptionError(
         'imports',
         'the option `imports` must be an object, or a function that returns one',
       )
     }
-    for (const { module, name, kind } of info.imports) {
+    const known = new Set()
+    for (const extern of [own, ...preloaded].flatMap((externs) => externs?.imports ?? [])) {
+      const { module, name } = extern
+      const id = JSON.stringify([module, name])
       const value = /** @type {Record<string, any>} */ (imports)[module]?.[name]
-      if (value === undefined) continue
-      const key = `imports.${module}.${name}`
-      if (kind === 'function') {
-        if (typeof value !== 'function')
-          throw new InvalidOptionError(key, `the option \`${key}\` must be a function`)
-        this.imports.functions.push({ module, name })
-        this.#functions.push(value)
-      } else if (kind === 'global') {
-        const number = value instanceof WebAssembly.Global ? value.value : value
-        if (typeof number !== 'number' && typeof number !== 'bigint') {
-          throw new InvalidOptionError(key, `the option \`${key}\` must be a number or a bigint`)
-        }
-        this.imports.globals.push({
-          module,
-          name,
-          value: typeof number === 'bigint' ? BigInt.asIntN(64, number) : number,
-        })
+      if (value === undefined || known.has(id)) continue
+      known.add(id)
+      this.#supply(extern, value)
+    }
+  }
+
+  /**
+   * @param {binding.ImportExtern} extern
+   * @param {any} value
+   */
+  #supply({ module, name, kind, types }, value) {
+    const key = `imports.${module}.${name}`
+    if (kind === 'function') {
+      if (typeof value !== 'function')
+        throw new InvalidOptionError(key, `the option \`${key}\` must be a function`)
+      this.imports.functions.push({ module, name })
+      this.#functions.push(value)
+    } else if (kind === 'global') {
+      const number = value instanceof WebAssembly.Global ? valueOf(value, types[0], key) : value
+      if (typeof number !== 'number' && typeof number !== 'bigint') {
+        throw new InvalidOptionError(key, `the option \`${key}\` must be a number or a bigint`)
       }
+      const bits = typeof number === 'bigint' ? BigInt.asIntN(64, number) : number
+      this.imports.globals.push({ module, name, value: bits })
     }
   }
 
@@ -75,7 +91,8 @@ export class Host {
    */
   #call(number, params, types) {
     try {
-      const returned = /** @type {Function} */ (this.#functions[number])(...params)
+      const imported = /** @type {Function} */ (this.#functions[number])
+      const returned = imported(...params)
       return { values: convert(returned, types) }
     } catch (error) {
       this.thrown = { value: error }
@@ -84,41 +101,29 @@ export class Host {
   }
 
   /**
-   * @param {ModuleInfo} info
+   * @param {binding.ExportExtern[]} exports
    * @returns {Guest}
    */
-  #guest(info) {
+  #guest(exports) {
     const { session } = this
-    const buffer = () => {
-      const live = session.memory()
-      if (live === null)
-        throw new Error('the guest has no memory now: it can be used while an import runs')
-      return live
-    }
-    const memory = Object.freeze({
-      get buffer() {
-        return buffer()
-      },
-    })
+    const memoryAt = (/** @type {number} */ index) =>
+      Object.freeze({
+        get buffer() {
+          const live = session.memory(index)
+          if (live === null) throw new Error(`the guest has no memory now: ${NOT_RUNNING}`)
+          return live
+        },
+      })
+    const memory = memoryAt(0)
     /** @type {Guest['exports']} */
     const exported = Object.create(null)
-    for (const { name, kind } of info.exports) {
+    for (const { name, kind, index, types } of exports) {
       if (kind === 'function') {
-        exported[name] = (/** @type {unknown[]} */ ...args) => this.#callGuest(name, args)
+        exported[name] = (/** @type {unknown[]} */ ...args) => this.#callGuest(name, types, args)
       } else if (kind === 'memory') {
-        exported[name] = memory
+        exported[name] = index === 0 ? memory : memoryAt(index)
       } else if (kind === 'global') {
-        exported[name] = Object.defineProperty({}, 'value', {
-          get: () => session.global(name) ?? undefined,
-          set: (value) => {
-            if (!session.setGlobal(name, numeric(value))) {
-              throw new TypeError(
-                `the guest's global \`${name}\` can't be set to ${String(value)} now`,
-              )
-            }
-          },
-          enumerable: true,
-        })
+        exported[name] = this.#global(name, types)
       }
     }
     return Object.freeze({ memory, exports: Object.freeze(exported) })
@@ -126,10 +131,35 @@ export class Host {
 
   /**
    * @param {string} name
+   * @param {string[]} types
+   */
+  #global(name, [type = '']) {
+    const { session } = this
+    return Object.freeze({
+      get value() {
+        const value = session.global(name)
+        if (value === null)
+          throw new Error(`the guest's global \`${name}\` can't be read: ${NOT_RUNNING}`)
+        return value
+      },
+      set value(/** @type {any} */ value) {
+        if (!session.setGlobal(name, coerce(value, type))) {
+          throw new TypeError(
+            `the guest's global \`${name}\` can't be set: it is immutable, or ${NOT_RUNNING}`,
+          )
+        }
+      },
+    })
+  }
+
+  /**
+   * @param {string} name
+   * @param {string[]} types
    * @param {unknown[]} args
    */
-  #callGuest(name, args) {
-    const called = this.session.call(name, args.map(numeric))
+  #callGuest(name, types, args) {
+    const params = types.map((type, index) => coerce(args[index], type))
+    const called = this.session.call(name, params)
     if (called.threw && this.thrown) throw this.thrown.value
     if (called.failure) throw errorFrom(called.failure)
     if (called.refused) throw new TypeError(called.refused)
@@ -137,6 +167,47 @@ export class Host {
     const values = called.values ?? []
     return values.length > 1 ? values : values[0]
   }
+}
+
+/**
+ * Detaches a buffer where the engine can; unlike the addon's own way, this is safe in a worker that
+ * is being terminated at this very moment.
+ * @param {ArrayBuffer & { transfer?: (length: number) => ArrayBuffer }} buffer
+ */
+function detach(buffer) {
+  buffer.transfer?.(0)
+  return buffer.transfer !== undefined
+}
+
+const NOT_RUNNING = 'it can be used while an import runs'
+
+/** Value types in the binary format. */
+const TYPE_BYTES = /** @type {Record<string, number>} */ ({
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+})
+
+/**
+ * The value of a global that fits an import of this type; V8 alone knows a global's own type.
+ * @param {WebAssembly.Global} global
+ * @param {string | undefined} type
+ * @param {string} key
+ */
+function valueOf(global, type = '', key) {
+  const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
+  const imported = [2, 6, 1, 0, 0, 3, TYPE_BYTES[type] ?? 0, 0]
+  try {
+    const module = new WebAssembly.Module(new Uint8Array([...header, ...imported]))
+    new WebAssembly.Instance(module, { '': { '': global } })
+  } catch {
+    throw new InvalidOptionError(
+      key,
+      `the option \`${key}\` must be an immutable global of type ${type}`,
+    )
+  }
+  return global.value
 }
 
 /**
@@ -153,7 +224,7 @@ function convert(returned, types) {
   }
   if (types.length === 0) return []
   if (types.length === 1) return [coerce(returned, /** @type {string} */ (types[0]))]
-  const values = Array.from(/** @type {Iterable<unknown>} */ (returned))
+  const values = [.../** @type {Iterable<unknown>} */ (returned)]
   if (values.length !== types.length) {
     throw new TypeError(
       `an import returned ${values.length} values where the guest wants ${types.length}`,
@@ -175,18 +246,11 @@ function coerce(value, type) {
       return BigInt.asIntN(64, value)
     case 'f32':
       return Math.fround(value)
-    default:
+    case 'f64':
       return +value
+    default:
+      throw new TypeError(`a value of type ${type} can't come from JavaScript`)
   }
-}
-
-/**
- * An argument for the guest: bigints stay, all else becomes a number.
- * @param {any} value
- * @returns {Numeric}
- */
-function numeric(value) {
-  return typeof value === 'bigint' ? BigInt.asIntN(64, value) : +value
 }
 
 /** @param {unknown} error */

@@ -83,15 +83,13 @@ impl Cancel {
     }
 
     /// Stops the run.
-    pub fn cancel(&self, reason: Reason) {
+    pub fn cancel(self: &Arc<Self>, reason: Reason) {
         let mut state = self.lock();
         if state.reason.is_some() || state.finished {
             return;
         }
         state.reason = Some(reason);
-        if let Some(engine) = &state.engine {
-            engine.increment_epoch();
-        }
+        let engine = state.engine.clone();
         let abandon = if state.can_stop {
             None
         } else {
@@ -99,9 +97,32 @@ impl Cancel {
         };
         drop(state);
         self.notify.notify_one();
+        if let Some(engine) = engine {
+            self.interrupt(engine);
+        }
         if let Some(abandon) = abandon {
             abandon(reason);
         }
+    }
+
+    /// Raises the epoch until the guest has stopped. Once is not enough: a guest that has just looked
+    /// for a reason, on behalf of another run, and found none, sets its next deadline after that.
+    fn interrupt(self: &Arc<Self>, engine: Engine) {
+        engine.increment_epoch();
+        let this = Arc::clone(self);
+        let again = move || {
+            let mut state = this.lock();
+            while !state.finished {
+                let waited = this.changed.wait_timeout(state, INTERRUPT_INTERVAL);
+                (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+                engine.increment_epoch();
+            }
+        };
+        // Without a thread, once has to do.
+        let _ = thread::Builder::new()
+            .name("wasm-preinit timer".to_owned())
+            .stack_size(TIMER_STACK_BYTES)
+            .spawn(again);
     }
 
     /// Cancels the run when `limit` has passed since now and it has not finished.
@@ -187,6 +208,9 @@ impl Cancel {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Far below the time in which an abort is to be heard of.
+const INTERRUPT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The timer only waits.
 const TIMER_STACK_BYTES: usize = 64 << 10;

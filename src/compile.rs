@@ -10,6 +10,7 @@ use crate::instrument::Instrumented;
 use crate::module::Module;
 use crate::options::{DEFAULT_MAX_STACK_BYTES, EngineChoice, Options};
 use crate::text;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use wasmtime::{Config, Engine, Strategy};
@@ -51,8 +52,9 @@ pub fn compile(
         EngineChoice::Auto | EngineChoice::Baseline => Tier::Baseline,
         EngineChoice::Optimizing => Tier::Optimizing,
     };
+    let pool = Pool::new();
     let (compiled, valid) = rayon::join(
-        || compile_with(first, instrumented, options),
+        || pool.install(|| compile_with(first, instrumented, options)),
         || match instrumented.adds_indices {
             true => validate(module),
             false => Ok(()),
@@ -67,10 +69,12 @@ pub fn compile(
         validate(module)?;
     }
     let (failure, by) = match options.engine {
-        EngineChoice::Auto => match compile_with(Tier::Optimizing, instrumented, options) {
-            Ok(compiled) => return Ok(compiled),
-            Err(failure) => (failure, "this package's engine"),
-        },
+        EngineChoice::Auto => {
+            match pool.install(|| compile_with(Tier::Optimizing, instrumented, options)) {
+                Ok(compiled) => return Ok(compiled),
+                Err(failure) => (failure, "this package's engine"),
+            }
+        }
         EngineChoice::Baseline => (
             failure,
             "the baseline compiler (`engine: 'auto'` tries the optimizing one as well)",
@@ -87,6 +91,23 @@ pub fn compile(
             ),
         ),
     })
+}
+
+/// Threads for one compilation. Not those of other runs: a compilation that nobody waits for any
+/// more would keep them.
+struct Pool(Option<ThreadPool>);
+
+impl Pool {
+    fn new() -> Self {
+        Self(ThreadPoolBuilder::new().build().ok())
+    }
+
+    fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.0 {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
 }
 
 /// Why a compiler refuses, and whose bytes.

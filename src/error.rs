@@ -107,6 +107,8 @@ pub enum ErrorKind {
         module: String,
         name: String,
         message: String,
+        /// Whether it was a function of the embedder, which threw.
+        threw: bool,
     },
 
     /// The guest trapped.

@@ -49,10 +49,17 @@ pub fn execute(
     let wasi = wasi
         .map(|wasi| Wasi::new(wasi, module.bytes, cancel))
         .transpose()?;
+    let functions = options
+        .imports
+        .as_ref()
+        .map(|imports| Arc::clone(&imports.host));
     let host = Host {
         wasi,
-        limits: Limits::new(options.max_memory),
-        first_memory: (!module.memories.is_empty()).then(|| instrumented.names.memory(0)),
+        limits: Limits::new(options.max_memory, functions),
+        memories: (0..module.memories.len())
+            .map(|index| instrumented.names.memory(index))
+            .collect(),
+        max_stack: options.max_stack,
         ended: None,
     };
     let mut store = Store::new(compiled.module.engine(), host);
@@ -75,16 +82,18 @@ pub fn execute(
         Err(error) => {
             let wasi = store.data().wasi.as_ref();
             let error = error.with_output(wasi.and_then(Wasi::stdout), wasi.and_then(Wasi::stderr));
-            release_memory(options);
+            drop_store(store, options);
             Err(error)
         }
     }
 }
 
-/// Tells the embedder that the guest's memory goes away.
-pub fn release_memory(options: &Options) {
-    if let Some(imports) = &options.imports {
-        imports.host.release_memory();
+/// Frees the guest, after the embedder has heard that its memory goes away. Memory that the embedder
+/// can't let go of is never freed.
+pub fn drop_store(store: Store<Host>, options: &Options) {
+    let imports = options.imports.as_ref();
+    if imports.is_some_and(|imports| imports.host.release_memory()) {
+        std::mem::forget(store);
     }
 }
 
@@ -164,12 +173,9 @@ impl Guest<'_> {
     /// Says why the guest stopped.
     fn stopped(&self, function: &str, error: &wasmtime::Error) -> Error {
         let frames = || symbolize(self.module, frames(Some(self.instrumented), error));
-        if error.is::<Cancelled>() {
-            let reason = self.cancel.reason();
-            return reason.map_or_else(
-                || Error::internal(Stage::Run, "stopped without a reason"),
-                |reason| reason.error(Stage::Run),
-            );
+        // Whatever a run that is cancelled ends with, it ends because of that.
+        if let Some(reason) = self.cancel.reason() {
+            return reason.error(Stage::Run);
         }
         let kind = if let Some(Exit(status)) = error.downcast_ref() {
             ErrorKind::Exit(*status)
@@ -182,9 +188,9 @@ impl Guest<'_> {
                 frames: frames(),
             }
         } else if let Some(Threw(failed)) = error.downcast_ref() {
-            import_failed(failed)
+            import_failed(failed, true)
         } else if let Some(failed) = error.downcast_ref::<HostFailed>() {
-            import_failed(failed)
+            import_failed(failed, false)
         } else if let Some(Trap::StackOverflow) = error.downcast_ref() {
             ErrorKind::StackLimit {
                 limit: self.options.max_stack,
@@ -197,11 +203,12 @@ impl Guest<'_> {
     }
 }
 
-fn import_failed(failed: &HostFailed) -> ErrorKind {
+fn import_failed(failed: &HostFailed, threw: bool) -> ErrorKind {
     ErrorKind::ImportFailed {
         module: failed.module.clone(),
         name: failed.name.clone(),
         message: failed.message.clone(),
+        threw,
     }
 }
 
@@ -232,8 +239,13 @@ pub fn ends_the_run(error: &wasmtime::Error) -> bool {
 }
 
 /// What a host function is told of a guest function that it called and that trapped.
-pub fn stopped_text(function: &str, error: &wasmtime::Error) -> Error {
-    Error::new(Stage::Run, trapped(function, error, frames(None, error)))
+pub fn stopped_text(function: &str, limit: usize, error: &wasmtime::Error) -> Error {
+    let frames = frames(None, error);
+    let kind = match error.downcast_ref() {
+        Some(Trap::StackOverflow) => ErrorKind::StackLimit { limit, frames },
+        _ => trapped(function, error, frames),
+    };
+    Error::new(Stage::Run, kind)
 }
 
 /// What to call, as (export of the instrumented module, name for messages).

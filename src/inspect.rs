@@ -401,3 +401,58 @@ fn component_section_name(id: u8) -> &'static str {
         _ => "unknown",
     }
 }
+
+/// An import or export with what it takes to give or use it from JavaScript.
+#[derive(Clone, Debug)]
+pub struct Extern {
+    pub name: String,
+    pub kind: &'static str,
+    /// In the index space of its kind; 0 for imports.
+    pub index: u32,
+    /// Parameters of a function, or the type of a global.
+    pub types: Vec<String>,
+}
+
+/// Imports by module, and exports.
+///
+/// # Errors
+///
+/// `ERR_INVALID_WASM` where the bytes can't be read, `ERR_UNSUPPORTED` for components.
+pub fn externs(wasm: &[u8]) -> Result<(Vec<(String, Extern)>, Vec<Extern>)> {
+    let wasm = text::to_binary(wasm)?;
+    let module = Module::parse(&wasm)?;
+    let params = |func: Option<&FuncType>| -> Vec<String> {
+        let types = func.map_or(&[][..], FuncType::params);
+        types.iter().map(ToString::to_string).collect()
+    };
+    let imports = module.imports.iter().map(|import| {
+        let types = match import.ty {
+            TypeRef::Global(ty) => vec![ty.content_type.to_string()],
+            _ => Vec::new(),
+        };
+        let extern_ = Extern {
+            name: import.name.to_owned(),
+            kind: import_kind(import.ty),
+            index: 0,
+            types,
+        };
+        (import.module.to_owned(), extern_)
+    });
+    let exports = module.exports.iter().map(|export| Extern {
+        name: export.name.to_owned(),
+        kind: kind_name(export.kind),
+        index: export.index,
+        types: match export.kind {
+            ExternalKind::Global => {
+                let index = usize::try_from(export.index).unwrap_or(usize::MAX);
+                let global = module.globals.get(index);
+                global
+                    .map(|ty| ty.content_type.to_string())
+                    .into_iter()
+                    .collect()
+            }
+            _ => params(module.func_type(export.index)),
+        },
+    });
+    Ok((imports.collect(), exports.collect()))
+}

@@ -31,7 +31,9 @@ pub use cancel::{Cancel, Reason};
 pub use compile::Tier;
 pub use error::{Error, ErrorKind, Frame, Result, Stage, TrapKind};
 pub use host::functions::{CallError, Failed, Guest, HostFunctions, HostValue, Value, ValueType};
-pub use inspect::{ExportInfo, ImportInfo, MemoryInfo, ModuleInfo, Problem, TableInfo, inspect};
+pub use inspect::{
+    ExportInfo, Extern, ImportInfo, MemoryInfo, ModuleInfo, Problem, TableInfo, externs, inspect,
+};
 pub use module::{DEFAULT_INIT_FUNCS, REACTOR_INIT};
 pub use options::{
     Clock, DATA_SEGMENTS_LIMIT, DEFAULT_MAX_DATA_SEGMENTS, DEFAULT_MAX_STACK_BYTES, EngineChoice,
@@ -74,6 +76,13 @@ pub fn initialize_with(
     options: &Options,
     cancel: &Arc<Cancel>,
 ) -> Result<Initialized> {
+    let result = run(wasm, options, cancel);
+    cancel.finish();
+    result
+}
+
+/// The stages, one after the other.
+fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initialized> {
     let mut watch = Stopwatch::start();
     cancel.check(Stage::Parse)?;
     let wasm = text::to_binary(wasm)?;
@@ -129,12 +138,12 @@ pub fn initialize_with(
         });
         Ok((output, report.transpose()?))
     })();
-    execute::release_memory(options);
-    cancel.check(Stage::Rewrite)?;
-    let (output, mut report) = result?;
-    if let (Some(report), Some(wasi)) = (&mut report, &finished.store.data().wasi) {
+    let mut result = result.and_then(|done| cancel.check(Stage::Rewrite).map(|()| done));
+    if let (Ok((_, Some(report))), Some(wasi)) = (&mut result, &finished.store.data().wasi) {
         report.add_wasi(wasi);
     }
+    execute::drop_store(finished.store, options);
+    let (output, report) = result?;
     Ok(Initialized {
         wasm: output,
         report,

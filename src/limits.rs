@@ -1,6 +1,8 @@
 //! What the guest may take: bytes over all memories and tables, counted as they grow.
 
+use crate::host::functions::HostFunctions;
 use std::fmt;
+use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 
 /// The most elements of a table, by the implementation limits of the JavaScript API.
@@ -9,6 +11,9 @@ const TABLE_ELEMENTS_LIMIT: usize = 10_000_000;
 
 /// The most bytes of one memory that engines give: 2^18 pages of 64 KiB, by the same limits.
 const MEMORY_BYTES_LIMIT: usize = 16 << 30;
+
+/// A memory that grows beyond what the engine reserves for it may move.
+const RESERVED_BYTES: usize = 4 << 30;
 
 /// What a table element takes in the engine.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
@@ -33,14 +38,17 @@ pub struct Limits {
     used_bytes: usize,
     /// What the growth that is under way adds, to take back when it fails.
     growing_bytes: usize,
+    /// Who looks at the memory from outside.
+    host: Option<Arc<dyn HostFunctions>>,
 }
 
 impl Limits {
-    pub fn new(max_bytes: Option<usize>) -> Self {
+    pub fn new(max_bytes: Option<usize>, host: Option<Arc<dyn HostFunctions>>) -> Self {
         Self {
             max_bytes,
             used_bytes: 0,
             growing_bytes: 0,
+            host,
         }
     }
 
@@ -67,6 +75,10 @@ impl ResourceLimiter for Limits {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         if desired > maximum.map_or(MEMORY_BYTES_LIMIT, |m| m.min(MEMORY_BYTES_LIMIT)) {
+            return Ok(false);
+        }
+        let moves = desired > RESERVED_BYTES && current <= desired;
+        if moves && self.host.as_ref().is_some_and(|host| host.release_memory()) {
             return Ok(false);
         }
         self.grow(desired.saturating_sub(current))

@@ -4,7 +4,7 @@ use crate::outcome::{Failure, number};
 use crate::report::count;
 use crate::threads::catch_panic;
 use napi_derive::napi;
-use wasm_preinit::{Error, ModuleInfo, Stage};
+use wasm_preinit::{Error, Extern, ModuleInfo, Stage};
 
 /// Either `info` or `failure` is there.
 #[napi(object, object_from_js = false)]
@@ -157,6 +157,86 @@ impl From<ModuleInfo> for BindingModuleInfo {
                     message: problem.message,
                 })
                 .collect(),
+        }
+    }
+}
+
+/// What the glue around imports needs to know; either `externs` or `failure` is there.
+#[napi(object, object_from_js = false)]
+pub struct ExternsInspection {
+    pub externs: Option<Externs>,
+    pub failure: Option<Failure>,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct Externs {
+    pub imports: Vec<ImportExtern>,
+    pub exports: Vec<ExportExtern>,
+}
+
+/// `types` are a function's parameters, or a global's own type.
+#[napi(object, object_from_js = false)]
+pub struct ImportExtern {
+    pub module: String,
+    pub name: String,
+    pub kind: &'static str,
+    pub types: Vec<String>,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct ExportExtern {
+    pub name: String,
+    pub kind: &'static str,
+    pub index: u32,
+    pub types: Vec<String>,
+}
+
+impl ExternsInspection {
+    pub fn perform(wasm: &[u8]) -> Self {
+        let inspected = catch_panic(|| wasm_preinit::externs(wasm))
+            .unwrap_or_else(|message| Err(Error::internal(Stage::Parse, message)));
+        match inspected {
+            Ok((imports, exports)) => Self {
+                externs: Some(Externs {
+                    imports: imports
+                        .into_iter()
+                        .map(
+                            |(
+                                module,
+                                Extern {
+                                    name, kind, types, ..
+                                },
+                            )| ImportExtern {
+                                module,
+                                name,
+                                kind,
+                                types,
+                            },
+                        )
+                        .collect(),
+                    exports: exports
+                        .into_iter()
+                        .map(
+                            |Extern {
+                                 name,
+                                 kind,
+                                 index,
+                                 types,
+                             }| ExportExtern {
+                                name,
+                                kind,
+                                index,
+                                types,
+                            },
+                        )
+                        .collect(),
+                }),
+                failure: None,
+            },
+            Err(error) => Self {
+                externs: None,
+                failure: Some(error.into()),
+            },
         }
     }
 }

@@ -5,6 +5,7 @@
 //! on one of libuv's.
 
 mod inspect;
+mod javascript;
 mod messages;
 mod options;
 mod outcome;
@@ -13,7 +14,7 @@ mod session;
 mod threads;
 mod view;
 
-use inspect::Inspection;
+use inspect::{ExternsInspection, Inspection};
 use napi::JsValue;
 use napi::bindgen_prelude::{Env, PromiseRaw};
 use napi_derive::napi;
@@ -27,7 +28,8 @@ use wasm_preinit::{Cancel, Reason};
 #[napi]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Stops the run that it is handed to.
+/// Stops the run that it is handed to, also when it goes away: Node drops it when its worker is
+/// terminated.
 #[napi]
 pub struct Canceller(Arc<Cancel>);
 
@@ -47,6 +49,12 @@ impl Canceller {
 impl Default for Canceller {
     fn default() -> Self {
         Self(Cancel::new())
+    }
+}
+
+impl Drop for Canceller {
+    fn drop(&mut self) {
+        self.0.cancel(Reason::Aborted);
     }
 }
 
@@ -92,4 +100,10 @@ pub fn initialize_sync(
 #[napi(catch_unwind)]
 pub fn inspect(wasm: &[u8]) -> Inspection {
     Inspection::perform(wasm)
+}
+
+/// Imports and exports with their types.
+#[napi(catch_unwind)]
+pub fn externs(wasm: &[u8]) -> ExternsInspection {
+    ExternsInspection::perform(wasm)
 }

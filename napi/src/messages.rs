@@ -20,12 +20,12 @@ pub enum ToJs {
         function: usize,
         params: Vec<Value>,
         results: Vec<ValueType>,
-        memory: Option<Place>,
+        memories: Vec<Place>,
     },
     /// The answer to [`ToGuest::Call`].
     Called {
         result: Result<Vec<Value>, CallError>,
-        memory: Option<Place>,
+        memories: Vec<Place>,
     },
     /// The answer to [`ToGuest::Global`].
     Global(Option<Value>),
@@ -49,7 +49,10 @@ pub enum ToGuest {
     },
     Global(String),
     SetGlobal(String, HostValue),
-    Released,
+    /// Whether JavaScript can still reach the memory.
+    Released {
+        escaped: bool,
+    },
 }
 
 /// A number or a bigint.

@@ -147,6 +147,8 @@ pub struct Failure {
     /// Module and name of the import that it is about.
     pub import_module: Option<String>,
     pub import_name: Option<String>,
+    /// Whether the import threw.
+    pub import_threw: bool,
     /// All imports that are missing.
     pub imports: Option<Vec<FailureImport>>,
     pub stdout: Option<Buffer>,
@@ -214,6 +216,7 @@ impl From<Error> for Failure {
             option: None,
             import_module: None,
             import_name: None,
+            import_threw: matches!(error.kind(), ErrorKind::ImportFailed { threw: true, .. }),
             imports: None,
             stdout: error.stdout().map(Into::into),
             stderr: error.stderr().map(Into::into),

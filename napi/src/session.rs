@@ -5,12 +5,13 @@
 //! takes messages itself; otherwise it is woken through Node's event loop.
 
 use crate::Canceller;
+use crate::javascript::{self, Callback};
 use crate::messages::{JsNumber, Place, ToGuest, ToJs, from_js, to_js, type_name};
 use crate::outcome::Failure;
-use crate::view::View;
-use napi::Status;
-use napi::bindgen_prelude::{Env, FnArgs, Function, FunctionRef, Object, Unknown};
+use crate::view::{self, View};
+use napi::bindgen_prelude::{Env, FnArgs, Function, Object, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Status, sys};
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -50,10 +51,13 @@ pub struct Called {
 /// The JavaScript thread's side.
 #[napi]
 pub struct Session {
-    call_import: FunctionRef<CallImport, Returned>,
+    call_import: Callback,
+    /// Detaches an ArrayBuffer.
+    detach: Callback,
     from_guest: Receiver<ToJs>,
     to_guest: Sender<ToGuest>,
-    view: RefCell<View>,
+    /// By memory index.
+    views: RefCell<Vec<View>>,
     /// How many host functions are on this thread's stack.
     serving: Cell<usize>,
     done: Cell<bool>,
@@ -78,7 +82,7 @@ const TERMINATION_CHECK: Duration = Duration::from_millis(50);
 /// Waits on the JavaScript thread for a message of the guest's. `None` when none comes any more, or
 /// when the worker that waits is being terminated: then the run is cancelled, as Node would wait
 /// for the worker, and the worker for the guest.
-pub fn receive<T>(env: &Env, from_guest: &Receiver<T>, cancel: &Cancel) -> Option<T> {
+pub fn receive<T>(env: &Env, from_guest: &Receiver<T>, cancel: &Arc<Cancel>) -> Option<T> {
     loop {
         match from_guest.recv_timeout(TERMINATION_CHECK) {
             Ok(message) => return Some(message),
@@ -102,11 +106,17 @@ impl Session {
     /// `wake` is called on this thread when there is a message; it is to call `serve`.
     #[napi(constructor)]
     pub fn new(
+        env: &Env,
         #[napi(
             ts_arg_type = "(number: number, params: Array<number | bigint>, types: Array<string>) => Returned"
         )]
         call_import: Function<'_, CallImport, Returned>,
         #[napi(ts_arg_type = "() => void")] wake: Function<'_, (), ()>,
+        #[napi(ts_arg_type = "(buffer: ArrayBuffer) => boolean")] detach: Function<
+            '_,
+            Unknown<'_>,
+            (),
+        >,
         canceller: &Canceller,
     ) -> napi::Result<Self> {
         let (to_js, from_guest) = channel();
@@ -116,10 +126,11 @@ impl Session {
             .weak::<true>()
             .build()?;
         Ok(Self {
-            call_import: call_import.create_ref()?,
+            call_import: Callback::new(env, &call_import)?,
+            detach: Callback::new(env, &detach)?,
             from_guest,
             to_guest,
-            view: RefCell::new(View::new()),
+            views: RefCell::new(Vec::new()),
             serving: Cell::new(0),
             done: Cell::new(false),
             bridge: Arc::new(Bridge {
@@ -133,6 +144,13 @@ impl Session {
         })
     }
 
+    /// Lets go of the functions; what they hold would keep this alive, and this them.
+    #[napi(catch_unwind)]
+    pub fn close(&self, env: &Env) {
+        self.call_import.release(env);
+        self.detach.release(env);
+    }
+
     /// Takes the messages that are there.
     #[napi(catch_unwind)]
     pub fn serve(&self, env: &Env) -> napi::Result<()> {
@@ -142,12 +160,20 @@ impl Session {
         Ok(())
     }
 
-    /// The ArrayBuffer over memory 0, or `null` while there is none.
+    /// The ArrayBuffer over a memory, or `null` while there is none.
     #[napi(catch_unwind, ts_return_type = "ArrayBuffer | null")]
-    pub fn memory<'env>(&self, env: &'env Env) -> napi::Result<Option<Object<'env>>> {
-        let mut view = self.view.borrow_mut();
-        let buffer = view.array_buffer(env)?;
-        self.bridge.shown.store(view.is_shown(), Ordering::SeqCst);
+    pub fn memory<'env>(&self, env: &'env Env, index: u32) -> napi::Result<Option<Object<'env>>> {
+        let mut views = self.views.borrow_mut();
+        let view = usize::try_from(index)
+            .ok()
+            .and_then(|index| views.get_mut(index));
+        let buffer = match view {
+            Some(view) => view.array_buffer(env)?,
+            None => None,
+        };
+        self.bridge
+            .shown
+            .fetch_or(buffer.is_some(), Ordering::SeqCst);
         Ok(buffer.map(|value| Object::from_raw(env.raw(), value)))
     }
 
@@ -167,10 +193,10 @@ impl Session {
                 params,
             },
         )?;
-        let Some(ToJs::Called { result, memory }) = answer else {
+        let Some(ToJs::Called { result, memories }) = answer else {
             return Ok(Called::ended("the run is over"));
         };
-        self.view.borrow_mut().turn_to_js(env, memory)?;
+        self.turn_to_js(env, memories);
         Ok(match result {
             Ok(values) => Called {
                 values: Some(values.into_iter().map(to_js).collect()),
@@ -220,7 +246,7 @@ impl Session {
         if self.serving.get() == 0 || self.done.get() {
             return Ok(None);
         }
-        self.view.borrow().turn_to_guest();
+        self.turn_to_guest(env);
         if self.to_guest.send(question).is_err() {
             return Ok(None);
         }
@@ -259,19 +285,19 @@ impl Session {
                 function,
                 params,
                 results,
-                memory,
+                memories,
             } => {
-                self.view.borrow_mut().turn_to_js(env, memory)?;
+                self.turn_to_js(env, memories);
                 self.serving.set(self.serving.get() + 1);
                 let answer = self.call_import(env, function, params, &results);
                 self.serving.set(self.serving.get() - 1);
-                self.view.borrow().turn_to_guest();
+                self.turn_to_guest(env);
                 answer
             }
             ToJs::Release => {
-                self.view.borrow_mut().release(env)?;
-                self.bridge.shown.store(false, Ordering::SeqCst);
-                ToGuest::Released
+                let escaped = self.release(env);
+                self.bridge.shown.store(escaped, Ordering::SeqCst);
+                ToGuest::Released { escaped }
             }
             ToJs::Done => {
                 self.done.set(true);
@@ -295,12 +321,9 @@ impl Session {
         let number = u32::try_from(function).unwrap_or(u32::MAX);
         let params: Vec<JsNumber> = params.into_iter().map(to_js).collect();
         let types = results.iter().map(|ty| type_name(*ty)).collect();
-        let returned = self
-            .call_import
-            .borrow_back(env)
-            .and_then(|call| call.call(FnArgs::from((number, params, types))));
+        let returned = self.returned(env, number, params, types);
         match returned {
-            Ok(Returned {
+            Some(Returned {
                 values: Some(values),
                 ..
             }) if values.len() == results.len() => {
@@ -312,8 +335,54 @@ impl Session {
                     ToGuest::Returned,
                 )
             }
-            Ok(returned) => ToGuest::Failed(returned.message.unwrap_or_default()),
-            Err(error) => ToGuest::Failed(error.reason.clone()),
+            Some(returned) => ToGuest::Failed(returned.message.unwrap_or_default()),
+            None => ToGuest::Failed("the JavaScript stack is exhausted".to_owned()),
+        }
+    }
+
+    fn returned(
+        &self,
+        env: &Env,
+        number: u32,
+        params: Vec<JsNumber>,
+        types: Vec<&'static str>,
+    ) -> Option<Returned> {
+        let args = javascript::values(env, number, params, types)?;
+        javascript::read(env, self.call_import.call(env, &args)?)
+    }
+
+    fn turn_to_js(&self, env: &Env, memories: Vec<Place>) {
+        let mut views = self.views.borrow_mut();
+        let known = views.len();
+        views.resize_with(known.max(memories.len()), View::new);
+        for (view, place) in views.iter_mut().zip(memories) {
+            view.turn_to_js(env, Some(place), |buffer| self.detach(env, buffer));
+        }
+    }
+
+    fn turn_to_guest(&self, env: &Env) {
+        for view in &*self.views.borrow() {
+            view.turn_to_guest(env);
+        }
+    }
+
+    /// Whether JavaScript can still reach a memory after all are released.
+    fn release(&self, env: &Env) -> bool {
+        let mut escaped = false;
+        for view in &mut *self.views.borrow_mut() {
+            escaped |= view.release(env, |buffer| self.detach(env, buffer));
+        }
+        escaped
+    }
+
+    /// Whether an ArrayBuffer could be detached.
+    fn detach(&self, env: &Env, buffer: sys::napi_value) -> bool {
+        let detached = self.detach.call(env, &[buffer]);
+        match detached.and_then(|detached| javascript::read(env, detached)) {
+            Some(true) => true,
+            // Detaching while JavaScript may not run would end the process.
+            Some(false) => !is_terminated(env) && view::detach(env, buffer),
+            None => false,
         }
     }
 
@@ -385,7 +454,7 @@ impl HostFunctions for Bridge {
             function,
             params: params.to_vec(),
             results: results.to_vec(),
-            memory: place(guest),
+            memories: places(guest),
         });
         loop {
             let answer = match self.receive() {
@@ -393,14 +462,14 @@ impl HostFunctions for Bridge {
                 Some(ToGuest::Failed(message)) => return Err(Failed { message }),
                 Some(ToGuest::Call { export, params }) => {
                     let result = guest.call(&export, &params);
-                    let memory = place(guest);
-                    ToJs::Called { result, memory }
+                    let memories = places(guest);
+                    ToJs::Called { result, memories }
                 }
                 Some(ToGuest::Global(export)) => ToJs::Global(guest.global(&export)),
                 Some(ToGuest::SetGlobal(export, value)) => {
                     ToJs::GlobalSet(guest.set_global(&export, value))
                 }
-                Some(ToGuest::Released) => continue,
+                Some(ToGuest::Released { .. }) => continue,
                 None => {
                     let message = "the JavaScript thread has ended".to_owned();
                     return Err(Failed { message });
@@ -410,21 +479,30 @@ impl HostFunctions for Bridge {
         }
     }
 
-    fn release_memory(&self) {
+    fn release_memory(&self) -> bool {
         if !self.shown.load(Ordering::SeqCst) {
-            return;
+            return false;
         }
         self.send(ToJs::Release);
-        while !matches!(self.receive(), Some(ToGuest::Released) | None) {}
+        loop {
+            match self.receive() {
+                Some(ToGuest::Released { escaped }) => return escaped,
+                Some(_) => {}
+                // Nobody has detached it; the thread is gone, and its heap with it.
+                None => return false,
+            }
+        }
     }
 }
 
-fn place(guest: &mut dyn Guest) -> Option<Place> {
-    let (address, len) = guest.memory()?;
-    Some(Place {
-        address: address.addr(),
-        len,
-    })
+fn places(guest: &mut dyn Guest) -> Vec<Place> {
+    let memories = guest.memories().into_iter();
+    memories
+        .map(|(address, len)| Place {
+            address: address.addr(),
+            len,
+        })
+        .collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

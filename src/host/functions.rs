@@ -39,8 +39,8 @@ pub trait HostFunctions: Send + Sync {
     ) -> Result<Vec<Value>, Failed>;
 
     /// The guest's memory is about to go away: whoever looks at it must stop. Returns when nobody
-    /// does any more.
-    fn release_memory(&self);
+    /// does any more, or `true` when somebody can't be stopped: then the memory has to stay.
+    fn release_memory(&self) -> bool;
 }
 
 /// A host function did not return; the text is for people.
@@ -51,8 +51,8 @@ pub struct Failed {
 
 /// The guest, for as long as a host function runs.
 pub trait Guest {
-    /// Where memory 0 is, and its length; `None` if there is none.
-    fn memory(&mut self) -> Option<(*mut u8, usize)>;
+    /// Where each memory is, and its length, by index.
+    fn memories(&mut self) -> Vec<(*mut u8, usize)>;
 
     /// Calls an exported function.
     ///

@@ -7,8 +7,9 @@ use crate::host::Host;
 use crate::host::functions::{CallError, Failed, Guest, HostValue, Value, ValueType};
 use crate::host::preload::Preloaded;
 use crate::host::wasi;
-use crate::module::Module;
+use crate::module::{Module, is_function};
 use crate::options::{GlobalValue, Imports, Options};
+use crate::text;
 use std::fmt;
 use std::sync::Arc;
 use wasmparser::TypeRef;
@@ -146,8 +147,20 @@ fn has_function(module: &str, name: &str, options: &Options) -> bool {
         || options
             .preloads
             .iter()
-            .any(|(preload, _)| preload == module)
-        || (options.wasi.is_some() && module == wasi::MODULE)
+            .any(|(preload, wasm)| preload == module && exports_function(wasm, name))
+        || (options.wasi.is_some() && module == wasi::MODULE && wasi::FUNCTIONS.contains(&name))
+}
+
+/// Whether a preloaded module exports a function of this name; one that can't be read exports none.
+fn exports_function(wasm: &[u8], name: &str) -> bool {
+    let Ok(binary) = text::to_binary(wasm) else {
+        return false;
+    };
+    Module::parse(&binary).is_ok_and(|module| {
+        module
+            .export(name)
+            .is_some_and(|export| is_function(export.kind))
+    })
 }
 
 fn has_global(module: &str, name: &str, options: &Options) -> bool {
@@ -210,10 +223,20 @@ pub fn resolve(
             ExternType::Global(ty) => {
                 match own_global(store, supply.options, namespace, name, &ty)? {
                     Some(global) => global.into(),
-                    None => preloaded.ok_or_else(|| {
-                        let imports = vec![(namespace.to_owned(), name.to_owned())];
-                        Error::new(Stage::Instantiate, ErrorKind::ImportMissing { imports })
-                    })?,
+                    None => {
+                        // A global of another type is as good as none.
+                        let fits = |global: &Global| {
+                            let own = global.ty(&*store);
+                            own.mutability() == ty.mutability()
+                                && ValType::eq(own.content(), ty.content())
+                        };
+                        let global = preloaded.and_then(Extern::into_global).filter(fits);
+                        let missing = || {
+                            let imports = vec![(namespace.to_owned(), name.to_owned())];
+                            Error::new(Stage::Instantiate, ErrorKind::ImportMissing { imports })
+                        };
+                        global.ok_or_else(missing)?.into()
+                    }
                 }
             }
             other => {
@@ -321,15 +344,17 @@ struct CallingGuest<'c, 'g> {
 }
 
 impl Guest for CallingGuest<'_, '_> {
-    fn memory(&mut self) -> Option<(*mut u8, usize)> {
-        let first = self.caller.data().first_memory.clone()?;
-        match self.caller.get_export(&first)? {
-            Extern::Memory(memory) => {
+    fn memories(&mut self) -> Vec<(*mut u8, usize)> {
+        let names = self.caller.data().memories.clone();
+        let places = names.iter().map(|name| match self.caller.get_export(name) {
+            Some(Extern::Memory(memory)) => {
                 let bytes = memory.data_mut(&mut *self.caller);
-                Some((bytes.as_mut_ptr(), bytes.len()))
+                (bytes.as_mut_ptr(), bytes.len())
             }
-            _ => None,
-        }
+            // A preloaded module calls, whose memories are its own affair.
+            _ => (std::ptr::null_mut(), 0),
+        });
+        places.collect()
     }
 
     fn call(&mut self, export: &str, params: &[HostValue]) -> Result<Vec<Value>, CallError> {
@@ -365,7 +390,10 @@ impl Guest for CallingGuest<'_, '_> {
                 self.caller.data_mut().ended = Some(error);
                 Err(CallError::Ended(text))
             }
-            Err(error) => Err(CallError::Trapped(stopped_text(export, &error))),
+            Err(error) => {
+                let limit = self.caller.data().max_stack;
+                Err(CallError::Trapped(stopped_text(export, limit, &error)))
+            }
         }
     }
 

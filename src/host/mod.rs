@@ -17,8 +17,10 @@ use wasi::Wasi;
 pub struct Host {
     pub wasi: Option<Wasi>,
     pub limits: Limits,
-    /// The export by which host functions see memory 0.
-    pub first_memory: Option<String>,
+    /// Bytes of stack that the guest may use.
+    pub max_stack: usize,
+    /// The exports by which host functions see the memories, by index.
+    pub memories: Vec<String>,
     /// Why the run is over, while host functions that were on the stack at that moment return.
     pub ended: Option<wasmtime::Error>,
 }

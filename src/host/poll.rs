@@ -23,6 +23,7 @@ struct Subscription {
     tag: u8,
     /// Nanoseconds from now.
     delay: u64,
+    is_absolute: bool,
     descriptor: i32,
 }
 
@@ -51,13 +52,15 @@ fn perform(wasi: &mut Wasi, memory: &mut [u8], args: &[i64]) -> Result<bool, Err
     let has_files = files.peek().is_some();
     let waits =
         |s: &Subscription| STREAMS.contains(&s.descriptor) && !wasi.is_in_tree(s.descriptor);
-    if wasi.clock.is_none() && (!has_files || files.any(waits)) {
+    let only_relative = !has_files && subscriptions.iter().all(|s| !s.is_absolute);
+    if wasi.clock.is_none() && !only_relative && (!has_files || files.any(waits)) {
         return Ok(false);
     }
     let soonest = subscriptions.iter().map(|s| s.delay).min().unwrap_or(0);
     let soonest = if has_files { 0 } else { soonest };
-    if let Some(clock) = wasi.clock.as_mut() {
-        clock.wait(soonest);
+    match wasi.clock.as_mut() {
+        Some(clock) => clock.wait(soonest),
+        None => wasi.sleep(soonest),
     }
     let mut events: u32 = 0;
     for subscription in &subscriptions {
@@ -109,6 +112,7 @@ fn subscription(
         userdata: abi::read_u64(memory, at)?,
         tag,
         delay: if tag == CLOCK { delay } else { u64::MAX },
+        is_absolute,
         descriptor: abi::read_u32(memory, at + 16)?.cast_signed(),
     })
 }

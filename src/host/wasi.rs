@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::{AsContextMut, Caller, Extern, Linker};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -29,6 +30,56 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wiggle::{GuestError, GuestMemory};
 
 pub const MODULE: &str = "wasi_snapshot_preview1";
+
+/// All functions of preview 1.
+pub const FUNCTIONS: [&str; 46] = [
+    "args_get",
+    "args_sizes_get",
+    "clock_res_get",
+    "clock_time_get",
+    "environ_get",
+    "environ_sizes_get",
+    "fd_advise",
+    "fd_allocate",
+    "fd_close",
+    "fd_datasync",
+    "fd_fdstat_get",
+    "fd_fdstat_set_flags",
+    "fd_fdstat_set_rights",
+    "fd_filestat_get",
+    "fd_filestat_set_size",
+    "fd_filestat_set_times",
+    "fd_pread",
+    "fd_prestat_dir_name",
+    "fd_prestat_get",
+    "fd_pwrite",
+    "fd_read",
+    "fd_readdir",
+    "fd_renumber",
+    "fd_seek",
+    "fd_sync",
+    "fd_tell",
+    "fd_write",
+    "path_create_directory",
+    "path_filestat_get",
+    "path_filestat_set_times",
+    "path_link",
+    "path_open",
+    "path_readlink",
+    "path_remove_directory",
+    "path_rename",
+    "path_symlink",
+    "path_unlink_file",
+    "poll_oneoff",
+    "proc_exit",
+    "proc_raise",
+    "random_get",
+    "sched_yield",
+    "sock_accept",
+    "sock_recv",
+    "sock_send",
+    "sock_shutdown",
+];
 
 /// What the guest sees, and what it has seen.
 pub struct Wasi {
@@ -163,6 +214,17 @@ impl Wasi {
     pub fn stderr(&self) -> Option<Vec<u8>> {
         let pipe = self.captured.stderr.as_ref();
         pipe.map(|pipe| pipe.contents().to_vec())
+    }
+
+    /// Waits for real, but no longer than until the run is cancelled.
+    pub fn sleep(&self, nanoseconds: u64) {
+        let time = Duration::from_nanos(nanoseconds);
+        let waited = until_cancelled(&self.cancel, async {
+            tokio::time::sleep(time).await;
+            Ok(())
+        });
+        // A run that is cancelled stops at the guest's next instruction.
+        let _ = self.runtime.block_on(waited);
     }
 
     /// Whether a descriptor is the tree's.
