@@ -9,7 +9,11 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 if (packages('package-lock.json') !== packages('node_modules/.package-lock.json')) {
-  execSync('npm ci --ignore-scripts --no-audit --no-fund', { cwd: root, stdio: 'inherit' })
+  // Not `npm ci`: it insists on optional packages of other platforms, which not every registry has.
+  execSync('npm install --no-save --ignore-scripts --no-audit --no-fund', {
+    cwd: root,
+    stdio: 'inherit',
+  })
 }
 
 /**
