@@ -413,12 +413,15 @@ pub struct Extern {
     pub types: Vec<String>,
 }
 
-/// Imports by module, and exports.
+/// Imports, each with the name of its module, and exports.
+pub type Externs = (Vec<(String, Extern)>, Vec<Extern>);
+
+/// Imports and exports, in the module's order.
 ///
 /// # Errors
 ///
 /// `ERR_INVALID_WASM` where the bytes can't be read, `ERR_UNSUPPORTED` for components.
-pub fn externs(wasm: &[u8]) -> Result<(Vec<(String, Extern)>, Vec<Extern>)> {
+pub fn externs(wasm: &[u8]) -> Result<Externs> {
     let wasm = text::to_binary(wasm)?;
     let module = Module::parse(&wasm)?;
     let params = |func: Option<&FuncType>| -> Vec<String> {
