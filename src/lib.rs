@@ -138,7 +138,11 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
         });
         Ok((output, report.transpose()?))
     })();
-    let mut result = result.and_then(|done| cancel.check(Stage::Rewrite).map(|()| done));
+    // Whatever a run that is cancelled ends with, it ends because of that.
+    let mut result = match cancel.reason() {
+        Some(reason) => Err(reason.error(Stage::Snapshot)),
+        None => result,
+    };
     if let (Ok((_, Some(report))), Some(wasi)) = (&mut result, &finished.store.data().wasi) {
         report.add_wasi(wasi);
     }
