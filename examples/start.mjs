@@ -1,5 +1,6 @@
 // Pre-initializes a JavaScript engine and a module with a computed table, and prints what that cost
-// and what it gained.
+// and what it gained. To be run with `--no-opt`: V8 11.3 now and then crashes when it has optimized
+// JavaScript that instantiates large modules again and again; code of the modules is not affected.
 
 import { initializeWithReport } from 'wasm-preinit'
 import * as jsEngine from './js-engine/js-engine.mjs'
