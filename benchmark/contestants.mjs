@@ -212,12 +212,17 @@ export const CONTESTANTS = [
 ]
 
 /**
+ * @typedef {{ file: string, exact?: string } | { refused: string }} Output of a tool; `exact` is a
+ *   second one, of a guest whose random bytes were those of host.mjs
+ */
+
+/**
  * Makes each tool's output, for verification, and fills the caches of warm runs.
  * @param {Run} run
- * @returns {Promise<Record<string, { file: string } | { refused: string }>>} by tool
+ * @returns {Promise<Record<string, Output>>} by tool
  */
 export async function prepare(run) {
-  /** @type {Record<string, { file: string } | { refused: string }>} */
+  /** @type {Record<string, Output>} */
   const outputs = {}
   const make = async (/** @type {string} */ tool, /** @type {() => Promise<unknown>} */ make) => {
     try {
@@ -230,6 +235,10 @@ export async function prepare(run) {
   await make('ours', () =>
     ours(run, { cache: warmCache(run), output: outputFile(run.folder, 'ours') }),
   )
+  if ('file' in outputs.ours) {
+    outputs.ours.exact = outputFile(run.folder, 'exact')
+    await ours(run, { what: 'exact', cache: false, output: outputs.ours.exact })
+  }
   await make('wizer-11', () => wizer('wizer-11', run, join(run.folder, 'wizer-11')))
   await make('wizer-10', () => wizer('wizer-10', run, join(run.folder, 'wizer-10-warm')))
   return outputs

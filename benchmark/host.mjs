@@ -1,13 +1,14 @@
-// A host in V8 for a module of the corpus: WASI by Node, but with the clock and the random bytes
-// that `wasm-preinit` gives to a guest, so that init comes to the same state, byte for byte.
+// A host in V8 for a module of the corpus: WASI by Node, but with the clock that `wasm-preinit` shows
+// to a guest, and numbered bytes for random ones. Where `wasm-preinit` is told to import those, too,
+// init comes to the same state, byte for byte.
 // Everything else that a module imports returns 0, or is what the module's probe supplies.
 
-import { blake3 } from '@noble/hashes/blake3.js'
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WASI } from 'node:wasi'
 import { PROBES } from './probes.mjs'
+import { numbered } from './random.mjs'
 
 /**
  * @typedef {import('./corpus.mjs').Module} Module
@@ -25,19 +26,15 @@ import { PROBES } from './probes.mjs'
  * }} Host
  */
 
-/** As in src/host/deterministic.rs. */
-const RANDOM_CONTEXT = new TextEncoder().encode(
-  'wasm-preinit random bytes for the guest, version 1',
-)
+/** As in src/host/deterministic.rs: nanoseconds. */
 const CLOCK_STEP = 1000n
 
 /**
  * @param {Module} module
  * @param {WebAssembly.Module} compiled
- * @param {Uint8Array} original whose bytes are the seed of random numbers
  * @returns {Host}
  */
-export function start(module, compiled, original) {
+export function start(module, compiled) {
   const folder = mkdtempSync(join(tmpdir(), 'benchmark-'))
   const stdinPath = join(folder, 'stdin')
   writeFileSync(stdinPath, module.wasi?.stdin ?? '')
@@ -48,8 +45,7 @@ export function start(module, compiled, original) {
   let wasi = newWasi({ env: module.wasi?.env ?? {}, preopens: module.wasi?.preopens ?? {} })
 
   let time = 0n
-  /** @type {ReturnType<typeof blake3.create> | undefined} */
-  let random
+  const random = numbered()
   const view = () => new DataView(memoryOf(instance).buffer)
   /** @type {Record<string, Function>} */
   const deterministic = {
@@ -63,8 +59,7 @@ export function start(module, compiled, original) {
       return 0
     },
     random_get(/** @type {number} */ at, /** @type {number} */ length) {
-      random ??= blake3.create({ context: RANDOM_CONTEXT }).update(blake3(original))
-      access.memory().set(random.xof(length), at)
+      random(access.memory().subarray(at, at + length))
       return 0
     },
   }

@@ -37,10 +37,15 @@ export async function memoryOfRun({ samples, hasCache }) {
     await child({ what: 'initialize', file, options, output })
     /** @type {Record<'idle' | 'loaded' | 'run', number[]>} */
     const peaks = { idle: [], loaded: [], run: [] }
+    /** @type {number[]} */
+    const mapped = []
     for (let sample = 0; sample < samples; sample++) {
-      peaks.idle.push((await child({ what: 'idle', file })).peak)
+      const idle = await child({ what: 'idle', file })
+      peaks.idle.push(idle.peak)
       peaks.loaded.push((await child({ what: 'idle', file, loads: true })).peak)
-      peaks.run.push((await child({ what: 'initialize', file, options })).peak)
+      const run = await child({ what: 'initialize', file, options })
+      peaks.run.push(run.peak)
+      mapped.push(run.mapped - idle.mapped)
     }
     const [idle, loaded, run] = [peaks.idle, peaks.loaded, peaks.run].map(median)
     const [input, produced] = [file, output].map((path) => statSync(path).size)
@@ -53,6 +58,7 @@ export async function memoryOfRun({ samples, hasCache }) {
       output: produced,
       aboveIdle: run - idle,
       aboveLoaded: run - loaded,
+      mappedAboveIdle: median(mapped),
       aboveIdleRatio: (run - idle) / (input + produced),
     }
   } finally {

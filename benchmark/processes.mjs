@@ -66,11 +66,20 @@ export async function runScript(script, args, { flags = [], env = process.env } 
  * The most memory that a process has held, in bytes; undefined where the system does not tell.
  * @param {number | 'self' | undefined} process
  */
-export function peakOf(process) {
-  // Not `resourceUsage().maxRSS`: that of a child begins with what its parent held.
+// Not `resourceUsage().maxRSS`: that of a child begins with what its parent held.
+export const peakOf = (process) => statusOf(process, 'VmHWM')
+
+/** How much memory of this process is pages of files now, in bytes. */
+export const mappedFiles = () => statusOf('self', 'RssFile')
+
+/**
+ * @param {number | 'self' | undefined} process
+ * @param {string} field
+ */
+function statusOf(process, field) {
   try {
     const status = readFileSync(`/proc/${process}/status`, 'latin1')
-    const kilobytes = /^VmHWM:\s*(\d+) kB/m.exec(status)?.[1]
+    const kilobytes = new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(status)?.[1]
     return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
   } catch {
     return undefined

@@ -123,18 +123,16 @@ export function otherTables({ throughput, hold, memory, scans, thresholds }) {
     parts.push('### Main thread', table(header, rows))
   }
   if (memory) {
-    const { cache, idle, loaded, run, input, output, aboveIdle, aboveLoaded, aboveIdleRatio } =
-      memory
+    const { cache, idle, loaded, run, aboveIdle, aboveLoaded, mappedAboveIdle } = memory
+    const bytes = memory.input + memory.output
+    const ratio = (/** @type {number} */ value) => `${(value / bytes).toFixed(2)} ×`
     const rows = [
       ['Node with the addon', mebibytes(idle), ''],
       ['and with the input', mebibytes(loaded), ''],
       [`a run (cache: ${cache})`, mebibytes(run), ''],
-      ['the run above Node with the addon', mebibytes(aboveIdle), `${aboveIdleRatio.toFixed(2)} ×`],
-      [
-        'the run above Node with addon and input',
-        mebibytes(aboveLoaded),
-        `${(aboveLoaded / (input + output)).toFixed(2)} ×`,
-      ],
+      ['the run above Node with the addon', mebibytes(aboveIdle), ratio(aboveIdle)],
+      ['the run above Node with addon and input', mebibytes(aboveLoaded), ratio(aboveLoaded)],
+      ['of the former, pages of files', mebibytes(mappedAboveIdle), ratio(mappedAboveIdle)],
     ]
     parts.push('### Memory', table(['', 'peak, MiB', 'of input + output'], rows))
   }

@@ -24,9 +24,9 @@ const module = moduleOf(name)
 const original = readFileSync(originalFile)
 const output = readFileSync(outputFile)
 
-const before = start(module, new WebAssembly.Module(original), original)
+const before = start(module, new WebAssembly.Module(original))
 before.initialize()
-const after = start(module, new WebAssembly.Module(output), original)
+const after = start(module, new WebAssembly.Module(output))
 
 const { bytes, differing } = compareMemories()
 const globals = Object.entries(after.instance.exports).filter(

@@ -1,7 +1,8 @@
 // Verifies outputs before anything is timed. Comes in: a module and the outputs of the tools. Goes
 // out: for each tool in what its output differs from the original after init, in V8, and whether it
-// may take part. Ours must have the state of the original, byte by byte; the wizers see other random
-// numbers and clocks, so theirs must behave as the original does.
+// may take part. All must behave as the original does. Random numbers and, for the wizers, clocks
+// are in the state; a second output of ours, of a guest that has seen the same ones as in V8, must
+// have the state of the original, byte by byte.
 
 import { runScript } from './processes.mjs'
 
@@ -25,18 +26,29 @@ const CHILD = new URL('verify-child.mjs', import.meta.url)
 /**
  * @param {import('./corpus.mjs').Module} module
  * @param {string} tool
- * @param {{ file: string } | { refused: string }} output
+ * @param {import('./contestants.mjs').Output} output
  * @returns {Promise<Verdict>}
  */
 export async function verify(module, tool, output) {
   if ('refused' in output) return { good: false, says: `refused: ${output.refused}` }
-  const args = [module.name, module.file(), output.file]
   try {
-    const { result } = await runScript(CHILD, args)
-    return verdict(result, tool === 'ours' ? hostBytes(module) : Infinity)
+    const behaviour = await compare(module, output.file)
+    if (!behaviour.good || !output.exact) return behaviour
+    const state = await compare(module, output.exact, hostBytes(module))
+    return state.good ? state : { good: false, says: `with numbered random bytes, ${state.says}` }
   } catch (error) {
     return { good: false, says: `its output fails in V8: ${/** @type {Error} */ (error).message}` }
   }
+}
+
+/**
+ * @param {import('./corpus.mjs').Module} module
+ * @param {string} output
+ * @param {number} [mostDiffering] bytes of memory
+ */
+async function compare(module, output, mostDiffering = Infinity) {
+  const { result } = await runScript(CHILD, [module.name, module.file(), output])
+  return verdict(result, mostDiffering)
 }
 
 /**
