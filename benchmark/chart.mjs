@@ -3,10 +3,10 @@
 
 import { time } from './tables.mjs'
 
-const WIDTH = 880
+const WIDTH = 920
 const COLUMNS = 2
 const GUTTER = 40
-const LABELS = 160
+const LABELS = 180
 const VALUES = 70
 const BAR = 14
 const STEP = 20

@@ -232,13 +232,11 @@ export async function prepare(run) {
       outputs[tool] = { refused: /** @type {Error} */ (error).message }
     }
   }
-  await make('ours', () =>
-    ours(run, { cache: warmCache(run), output: outputFile(run.folder, 'ours') }),
-  )
-  if ('file' in outputs.ours) {
-    outputs.ours.exact = outputFile(run.folder, 'exact')
-    await ours(run, { what: 'exact', cache: false, output: outputs.ours.exact })
-  }
+  await make('ours', async () => {
+    await ours(run, { cache: warmCache(run), output: outputFile(run.folder, 'ours') })
+    await ours(run, { what: 'exact', cache: false, output: outputFile(run.folder, 'exact') })
+  })
+  if ('file' in outputs.ours) outputs.ours.exact = outputFile(run.folder, 'exact')
   await make('wizer-11', () => wizer('wizer-11', run, join(run.folder, 'wizer-11')))
   await make('wizer-10', () => wizer('wizer-10', run, join(run.folder, 'wizer-10-warm')))
   return outputs

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 
 /** How often the peak of a foreign process is looked at; it only ever rises. */
 const LOOK_MS = 4
@@ -54,7 +55,12 @@ export async function run(command, args, { env, cwd, input = '' } = {}) {
  * @param {{ flags?: string[], env?: NodeJS.ProcessEnv }} [options]
  */
 export async function runScript(script, args, { flags = [], env = process.env } = {}) {
-  const command = ['--disable-warning=ExperimentalWarning', ...flags, script.pathname, ...args]
+  const command = [
+    '--disable-warning=ExperimentalWarning',
+    ...flags,
+    fileURLToPath(script),
+    ...args,
+  ]
   const ended = await run(process.execPath, command, { env })
   const last = ended.stdout.trimEnd().split('\n').at(-1)
   if (ended.status === 0 && last) return { ...ended, result: JSON.parse(last) }

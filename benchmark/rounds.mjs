@@ -71,13 +71,20 @@ export async function measure(module, { samples, hasCache, budget, compress, log
     for (let round = 0; round < samples; round++) {
       if (round > 0 && performance.now() - started > budget) break
       for (const { name, measure } of taking) {
-        const { time, wall, peak } = await measure(run)
-        result.contestants[name].samples.push({ time, wall, peak })
+        const contestant = result.contestants[name]
+        if (contestant.missing !== undefined) continue
+        try {
+          const { time, wall, peak } = await measure(run)
+          contestant.samples.push({ time, wall, peak })
+        } catch (error) {
+          contestant.missing = `failed: ${/** @type {Error} */ (error).message}`
+          log(`  ${name} ${contestant.missing}`)
+        }
       }
       log(`  round ${round + 1} of ${samples}`)
     }
-    for (const { name } of taking) {
-      Object.assign(result.contestants[name], medians(result.contestants[name].samples))
+    for (const contestant of Object.values(result.contestants)) {
+      if (contestant.missing === undefined) Object.assign(contestant, medians(contestant.samples))
     }
     if (result.verdicts.ours.good) {
       result.stages = await stages(run, Math.min(samples, MOST_STAGE_RUNS))
@@ -102,7 +109,7 @@ function medians(samples) {
 }
 
 /**
- * Medians of the stages, of cold and warm runs in alternation.
+ * Medians of the stages, of runs with and without a cache, in alternation.
  * @param {import('./contestants.mjs').Run} run
  * @param {number} rounds
  */

@@ -52,7 +52,7 @@ export function moduleTables(name, { title, input, verdicts, contestants, sizes,
   const rows = Object.values(contestants).map(
     ({ title, time: ms, wall, peak, missing, samples }) =>
       ms === undefined || wall === undefined
-        ? [title, shorten(missing ?? ''), '', '', '', '']
+        ? [title, missing?.split(':')[0] ?? '', '', '', '', '']
         : [
             title,
             time(ms),
@@ -62,11 +62,14 @@ export function moduleTables(name, { title, input, verdicts, contestants, sizes,
             `${samples.length}`,
           ],
   )
+  const failures = Object.entries(contestants).flatMap(([contestant, { missing }]) =>
+    missing?.startsWith('failed') ? [[contestant, missing]] : [],
+  )
   return [
     `### ${name}: ${title}, ${whole(input)} bytes`,
     table(['', 'time, ms', 'ratio', 'process, ms', 'peak, MiB', 'runs'], rows),
-    Object.entries(verdicts)
-      .map(([tool, { says }]) => `- ${tool}: ${shorten(says)}`)
+    [...Object.entries(verdicts).map(([tool, { says }]) => [tool, says]), ...failures]
+      .map(([tool, says]) => `- ${tool}: ${shorten(says)}`)
       .join('\n'),
     sizeTable(sizes),
     ...(Object.keys(stages).length > 0 ? [stageTable(stages)] : []),
