@@ -1,6 +1,6 @@
 //! What happened in one run: facts for people and build tools, no part of the output.
 
-use crate::compile::Tier;
+use crate::compile::{CacheUse, Compiled, Tier};
 use crate::error::Result;
 use crate::host::wasi::Wasi;
 use crate::module::{Module, Section, section_id};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 pub struct Report {
     pub init_func: String,
     pub tier: Tier,
+    pub cache: CacheUse,
     pub timings: Timings,
     pub sizes: Sizes,
     pub memories: Vec<MemoryReport>,
@@ -186,7 +187,7 @@ impl Report {
         module: &Module<'_>,
         output: &[u8],
         init_func: &str,
-        tier: Tier,
+        compiled: &Compiled,
         timings: Timings,
         snapshot: &Snapshot<'_>,
         layout: &Layout,
@@ -228,7 +229,8 @@ impl Report {
             });
         Ok(Self {
             init_func: init_func.to_owned(),
-            tier,
+            tier: compiled.tier,
+            cache: compiled.cache,
             timings,
             sizes: Sizes::compare(module, output)?,
             memories: memories.collect(),

@@ -253,7 +253,7 @@ impl Directives {
                 "init_func" => options.init_func = Some(value.to_owned()),
                 "keep_init_func" => options.keep_init_func = true,
                 "max_data_segments" => {
-                    options.max_data_segments = value.parse().expect("it is a number");
+                    options.max_data_segments = Some(value.parse().expect("it is a number"));
                 }
                 "rename" => {
                     let (destination, source) = value.split_once('=').expect("it is NEW=OLD");
@@ -308,8 +308,8 @@ fn assemble(text: &str) -> Vec<u8> {
 fn check(case: &str) -> Result<(), String> {
     let (wasm, directives) = read(case);
     let instrumented = instrument::instrument(&parse(&wasm)).map_err(|error| error.to_string())?;
-    assert_valid(&instrumented.wasm);
-    compare(case, "instrumented", &instrumented.wasm)?;
+    assert_valid(&instrumented.to_wasm());
+    compare(case, "instrumented", &instrumented.to_wasm())?;
 
     let result = initialize(&wasm, &directives.options);
     match (result, directives.error) {

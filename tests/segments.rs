@@ -21,7 +21,7 @@ fn assemble(text: &str) -> Vec<u8> {
 
 fn with_cap(wasm: &[u8], max_data_segments: usize) -> Result<Vec<u8>, Error> {
     let options = Options {
-        max_data_segments,
+        max_data_segments: Some(max_data_segments),
         ..Options::default()
     };
     initialize(wasm, &options).map(|initialized| initialized.wasm)
@@ -292,7 +292,7 @@ proptest! {
         let expected = memories_after_init(&wasm);
         for cap in [2, 3, 5, 10, 30, 1000] {
             let options = Options {
-                max_data_segments: cap,
+                max_data_segments: Some(cap),
                 engine: EngineChoice::Baseline,
                 ..Options::default()
             };

@@ -8,6 +8,8 @@ pub mod globals;
 pub mod memories;
 pub mod private;
 pub mod references;
+pub mod resident;
+pub mod scan;
 
 use crate::error::Result;
 use crate::execute::Finished;
@@ -59,7 +61,7 @@ pub struct Snapshot<'guest> {
 /// `ERR_UNSUPPORTED` for state that the output can't hold, naming what and where.
 pub fn snapshot<'guest>(
     module: &Module<'_>,
-    instrumented: &Instrumented,
+    instrumented: &Instrumented<'_>,
     finished: &'guest mut Finished,
     dead_stack: Option<&DeadStack>,
 ) -> Result<Snapshot<'guest>> {

@@ -11,7 +11,7 @@ use wasmtime::{Global, Instance, Memory, Store, Table, Trap};
 /// lacks an export that it must have.
 pub struct Private<'a, 'm> {
     pub module: &'a Module<'m>,
-    pub instrumented: &'a Instrumented,
+    pub instrumented: &'a Instrumented<'m>,
     pub store: &'a mut Store<Host>,
     pub instance: Instance,
 }
