@@ -36,6 +36,15 @@ export declare class Session {
   setGlobal(name: string, value: number | bigint): boolean
 }
 
+/** The folder of compiled code. */
+export interface BindingCache {
+  directory: string
+  /** Whether the user has chosen the folder. */
+  named: boolean
+  /** What the folder may hold. */
+  maxBytes: number
+}
+
 export interface BindingExport {
   name: string
   kind: string
@@ -98,6 +107,7 @@ export interface BindingOptions {
   preload: Array<NamedBytes>
   wasi?: BindingWasi
   engine: 'auto' | 'baseline' | 'optimizing'
+  cache?: BindingCache
   /** Milliseconds. */
   timeout?: number
   /** Bytes. */
@@ -107,7 +117,7 @@ export interface BindingOptions {
   zeroDeadStack: boolean
   /** Names of custom sections; absent to drop all. */
   strip?: Array<string>
-  maxDataSegments: number
+  maxDataSegments?: number
   report: boolean
 }
 
@@ -267,6 +277,9 @@ export interface FailureTrap {
   frames: Array<FailureFrame>
 }
 
+/** Waits until compiled code is written to its folder, but no longer than `timeout` milliseconds. */
+export declare function finishCacheWrites(timeout: number): void
+
 /** `types` are a function's parameters, or a global's own type. */
 export interface ImportExtern {
   module: string
@@ -309,6 +322,8 @@ export interface NamedBytes {
 export interface Outcome {
   wasm?: Buffer
   report?: BindingReport
+  /** What keeps the cache of compiled code from being used. */
+  cacheWarning?: string
   failure?: Failure
 }
 

@@ -773,10 +773,11 @@ if (
   }
 }
 
-const { Canceller, Session, externs, initialize, initializeSync, inspect, VERSION } = nativeBinding
+const { Canceller, Session, externs, finishCacheWrites, initialize, initializeSync, inspect, VERSION } = nativeBinding
 export { Canceller }
 export { Session }
 export { externs }
+export { finishCacheWrites }
 export { initialize }
 export { initializeSync }
 export { inspect }

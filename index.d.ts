@@ -102,6 +102,21 @@ export interface InitializeOptions {
    */
   engine?: 'auto' | 'baseline' | 'optimizing'
   /**
+   * Where compiled code is kept, so that the next build of the same module does not compile it again.
+   * A string names the folder, which only the own user may be able to write (`ERR_IO` otherwise);
+   * `false` keeps nothing and uses nothing. The output is the same in any case.
+   *
+   * `true` is the folder that the environment variable `WASM_PREINIT_CACHE_DIR` names, else
+   * `node_modules/.cache/wasm-preinit` of the nearest project, else the user's own cache folder.
+   * A folder holds up to 1 GiB, or as many bytes as `WASM_PREINIT_CACHE_MAX_BYTES` says; what was used
+   * longest ago goes first. This process keeps up to 256 MiB of what it has used.
+   *
+   * Code is written after the answer was given, beside what follows; the end of the process waits for
+   * that. A folder that can't be used costs a process warning with the code `WASM_PREINIT_CACHE`.
+   * @default true
+   */
+  cache?: boolean | string
+  /**
    * Milliseconds that the whole run may take, from the call on; then it rejects with `ERR_TIMEOUT`.
    * @default no limit
    */
@@ -124,7 +139,8 @@ export interface InitializeOptions {
   maxStack?: number
   /**
    * The most data segments the output may have, 0 to 100,000. Fewer segments instantiate faster and
-   * carry more zeros.
+   * carry more zeros. A module whose code names its own segments by index can need more than the
+   * default, and gets them.
    * @default 10_000
    */
   maxDataSegments?: number
@@ -220,7 +236,7 @@ export interface Report {
   initFunc: string
   /** The compiler that was used. */
   engine: 'baseline' | 'optimizing'
-  /** Whether compiled code came from the cache; there is none yet. */
+  /** Whether the module's compiled code was in the cache; 'off' with `cache: false`. */
   cache: 'hit' | 'miss' | 'off'
   /** Milliseconds, by stage. */
   timings: {

@@ -1,6 +1,7 @@
 // The public face: options are checked, the addon runs, failures become errors.
 
 import * as binding from './binding.js'
+import { finishWritesAtExit, warnOfCache } from './lib/cache.js'
 import { errorFrom } from './lib/error.js'
 import { Host } from './lib/imports.js'
 import { bindingOptions, bytesOf } from './lib/options.js'
@@ -82,6 +83,7 @@ function prepare(wasm, options, report) {
   const bytes = bytesOf(wasm)
   const { binding: flat, signal, imports } = bindingOptions(options, report)
   signal?.throwIfAborted()
+  if (flat.cache) finishWritesAtExit()
   const canceller = new binding.Canceller()
   const host =
     imports &&
@@ -100,7 +102,8 @@ function prepare(wasm, options, report) {
  * @param {binding.Outcome} outcome
  * @returns {{ wasm: Buffer<ArrayBuffer>, report: binding.BindingReport | undefined }}
  */
-function finish({ signal, host }, { wasm, report, failure }) {
+function finish({ signal, host }, { wasm, report, cacheWarning, failure }) {
+  if (cacheWarning !== undefined) warnOfCache(cacheWarning)
   if (failure?.code === 'ABORTED') throw signal?.reason
   if (failure) throw errorFrom(failure, host?.thrown)
   return { wasm: /** @type {Buffer<ArrayBuffer>} */ (wasm), report }

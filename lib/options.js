@@ -3,6 +3,7 @@
 
 import { resolve } from 'node:path'
 import { types } from 'node:util'
+import { bindingCache } from './cache.js'
 import { InvalidOptionError } from './error.js'
 
 /**
@@ -27,7 +28,6 @@ const MOST_STACK = 1024 * 1024 * 1024
 /** Nanoseconds since 1970 fit 64 bits until the year 2554. */
 const LAST_MOMENT = 18_446_744_073_000
 
-const DEFAULT_MAX_DATA_SEGMENTS = 10_000
 /** The most that engines load, by the limits of the WebAssembly JavaScript API. */
 const DATA_SEGMENTS_LIMIT = 100_000
 
@@ -69,6 +69,7 @@ export function bindingOptions(options = {}, report = false) {
     preload,
     wasi,
     engine,
+    cache,
     timeout,
     signal,
     maxMemory,
@@ -89,6 +90,7 @@ export function bindingOptions(options = {}, report = false) {
       preload: optional('preload', preload, bytesRecord) ?? [],
       wasi: wasi === undefined || wasi === false ? undefined : bindingWasi(wasi),
       engine: optional('engine', engine, oneOf(ENGINES)) ?? 'auto',
+      cache: bindingCache(optional('cache', cache, booleanOrPath) ?? true),
       timeout: optional('timeout', timeout, wholeNumber(0, LONGEST_TIMEOUT)),
       maxMemory: optional('maxMemory', maxMemory, wholeNumber(0, Number.MAX_SAFE_INTEGER)),
       maxStack:
@@ -100,9 +102,11 @@ export function bindingOptions(options = {}, report = false) {
           : strip === false
             ? []
             : (optional('strip', strip, stripNames) ?? []),
-      maxDataSegments:
-        optional('maxDataSegments', maxDataSegments, wholeNumber(0, DATA_SEGMENTS_LIMIT)) ??
-        DEFAULT_MAX_DATA_SEGMENTS,
+      maxDataSegments: optional(
+        'maxDataSegments',
+        maxDataSegments,
+        wholeNumber(0, DATA_SEGMENTS_LIMIT),
+      ),
       report,
     },
     signal: optional('signal', signal, abortSignal),
@@ -199,6 +203,17 @@ function string(key, value) {
 function boolean(key, value) {
   if (typeof value !== 'boolean') throw wrongType(key, 'a boolean', value)
   return value
+}
+
+/**
+ * @param {string} key
+ * @param {unknown} value
+ */
+function booleanOrPath(key, value) {
+  if (value === '') throw new InvalidOptionError(key, `the option \`${key}\` is an empty path`)
+  if (typeof value === 'string') return string(key, value)
+  if (typeof value === 'boolean') return value
+  throw wrongType(key, 'a boolean or a path', value)
 }
 
 /**

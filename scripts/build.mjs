@@ -1,6 +1,7 @@
 // Builds the addon and its generated loader and types.
 //
 //   node scripts/build.mjs           writes all three beside package.json
+//   node scripts/build.mjs --dist    the addon as it is published: smaller, and long to build
 //   node scripts/build.mjs --check   fails when the committed loader or types are not what is generated
 
 import { execFileSync } from 'node:child_process'
@@ -23,7 +24,8 @@ execFileSync(
   [
     cli,
     'build',
-    '--release',
+    '--profile',
+    process.argv.includes('--dist') ? 'dist' : 'release',
     '--platform',
     '--esm',
     '--manifest-path',

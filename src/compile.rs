@@ -4,6 +4,7 @@
 //! functions are too short for better code to pay for itself. Both give the same bits: NaNs are
 //! canonical and relaxed SIMD is deterministic in either.
 
+use crate::cache::{self, Code, Directory, Name};
 use crate::error::{Error, Result, Stage};
 use crate::host::preload;
 use crate::instrument::Instrumented;
@@ -11,9 +12,10 @@ use crate::module::Module;
 use crate::options::{DEFAULT_MAX_STACK_BYTES, EngineChoice, Options};
 use crate::text;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
-use wasmtime::{Config, Engine, Strategy};
+use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Strategy};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
@@ -30,68 +32,326 @@ impl Tier {
     }
 }
 
+/// Where the code of a run came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheUse {
+    Hit,
+    Miss,
+    Off,
+}
+
+impl CacheUse {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Off => "off",
+        }
+    }
+}
+
 pub struct Compiled {
     pub module: wasmtime::Module,
     /// Preloaded modules by name, for the same engine.
     pub preloads: Vec<(String, wasmtime::Module)>,
     pub tier: Tier,
+    /// Of the module itself.
+    pub cache: CacheUse,
+    /// What keeps the cache from being used.
+    pub warning: Option<String>,
 }
 
-/// Compiles, and validates while doing so.
+/// Compiles, and validates while doing so, what is not in the cache.
 ///
 /// # Errors
 ///
 /// `ERR_INVALID_WASM` with the offset in the user's own bytes, `ERR_UNSUPPORTED` where the module
-/// is valid and no compiler takes it, `ERR_IO` for a preloaded module.
+/// is valid and no compiler takes it, `ERR_IO` for a preloaded module or the cache's folder.
 pub fn compile(
     module: &Module<'_>,
-    instrumented: &Instrumented,
+    instrumented: &Instrumented<'_>,
     options: &Options,
 ) -> Result<Compiled> {
-    let first = match options.engine {
-        EngineChoice::Auto | EngineChoice::Baseline => Tier::Baseline,
-        EngineChoice::Optimizing => Tier::Optimizing,
+    let (directory, mut warning) = match &options.cache {
+        Some(cache) => Directory::open(&cache.directory, cache.named, cache.max_bytes)?,
+        None => (None, None),
     };
-    let pool = Pool::new();
-    let (compiled, valid) = rayon::join(
-        || pool.install(|| compile_with(first, instrumented, options)),
-        || match instrumented.adds_indices {
-            true => validate(module),
-            false => Ok(()),
-        },
-    );
-    valid?;
-    let failure = match compiled {
-        Ok(compiled) => return Ok(compiled),
-        Err(failure) => failure,
+    let compiler = Compiler {
+        max_stack: options.max_stack,
+        in_memory: options.cache.is_some() && options.max_stack == DEFAULT_MAX_STACK_BYTES,
+        directory,
     };
-    if !instrumented.adds_indices {
-        validate(module)?;
+    let own = Own {
+        module,
+        instrumented,
+    };
+    let mut choice = options.engine;
+    loop {
+        let obtained = compiler.obtain(&own, choice)?;
+        match compiler.preloads(options, obtained.code.tier) {
+            Ok(preloads) => {
+                let Obtained { code, compiled, .. } = obtained;
+                return Ok(Compiled {
+                    module: code.module,
+                    preloads,
+                    tier: code.tier,
+                    cache: match options.cache {
+                        None => CacheUse::Off,
+                        Some(_) if compiled => CacheUse::Miss,
+                        Some(_) => CacheUse::Hit,
+                    },
+                    warning: warning.take().or(obtained.warning),
+                });
+            }
+            // All modules of a run are for one compiler.
+            Err(_) if choice == EngineChoice::Auto && obtained.code.tier == Tier::Baseline => {
+                choice = EngineChoice::Optimizing;
+            }
+            Err(error) => return Err(error),
+        }
     }
-    let (failure, by) = match options.engine {
-        EngineChoice::Auto => {
-            match pool.install(|| compile_with(Tier::Optimizing, instrumented, options)) {
-                Ok(compiled) => return Ok(compiled),
-                Err(failure) => (failure, "this package's engine"),
+}
+
+/// Bytes to compile.
+trait Source: Sync {
+    fn hash(&self) -> blake3::Hash;
+    fn to_wasm(&self) -> Cow<'_, [u8]>;
+    /// Whether the user's own bytes are valid where the compiled ones are.
+    fn is_valid_if_compiled(&self) -> bool;
+    /// Reads the user's own bytes again, with all of validation, to say what is wrong with them.
+    fn validate(&self) -> Result<()>;
+    /// What to say of valid bytes that a compiler refuses.
+    fn refused(&self, by: &str, message: &str) -> Error;
+}
+
+/// The module itself.
+struct Own<'a> {
+    module: &'a Module<'a>,
+    instrumented: &'a Instrumented<'a>,
+}
+
+impl Source for Own<'_> {
+    fn hash(&self) -> blake3::Hash {
+        *self.instrumented.hash()
+    }
+
+    fn to_wasm(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.instrumented.to_wasm())
+    }
+
+    fn is_valid_if_compiled(&self) -> bool {
+        !self.instrumented.adds_indices
+    }
+
+    fn validate(&self) -> Result<()> {
+        let features = wasmparser::WasmFeatures::all();
+        let mut validator = wasmparser::Validator::new_with_features(features);
+        match validator.validate_all(self.module.bytes) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::invalid(&error)),
+        }
+    }
+
+    fn refused(&self, by: &str, message: &str) -> Error {
+        Error::unsupported(
+            Stage::Compile,
+            format!("the module is valid, but {by} can't compile it: {message}"),
+        )
+    }
+}
+
+/// A module that satisfies imports of another one.
+struct Preload<'a> {
+    name: &'a str,
+    wasm: Cow<'a, [u8]>,
+}
+
+impl Source for Preload<'_> {
+    fn hash(&self) -> blake3::Hash {
+        blake3::hash(&self.wasm)
+    }
+
+    fn to_wasm(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.wasm)
+    }
+
+    fn is_valid_if_compiled(&self) -> bool {
+        true
+    }
+
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn refused(&self, _: &str, message: &str) -> Error {
+        preload::failed(self.name, message.to_owned())
+    }
+}
+
+/// Code, and how it was had.
+struct Obtained {
+    code: Code,
+    compiled: bool,
+    warning: Option<String>,
+}
+
+/// Why code is made: what one purpose has tried says nothing to another.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// The compiler that is tried first, or the only one that is wanted.
+    First,
+    /// The baseline compiler has refused.
+    Fallback,
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+struct Compiler {
+    max_stack: usize,
+    /// Whether this process keeps the code. Code belongs to an engine, and there is one for each
+    /// size of stack.
+    in_memory: bool,
+    directory: Option<Directory>,
+}
+
+impl Compiler {
+    fn preloads(&self, options: &Options, tier: Tier) -> Result<Vec<(String, wasmtime::Module)>> {
+        let choice = match tier {
+            Tier::Baseline => EngineChoice::Baseline,
+            Tier::Optimizing => EngineChoice::Optimizing,
+        };
+        let preloads = options.preloads.iter().map(|(name, bytes)| {
+            let wasm =
+                text::to_binary(bytes).map_err(|error| preload::failed(name, error.to_string()))?;
+            let obtained = self.obtain(&Preload { name, wasm }, choice)?;
+            Ok((name.clone(), obtained.code.module))
+        });
+        preloads.collect()
+    }
+
+    /// What this process has, else what the folder has, else what the compilers make.
+    fn obtain(&self, source: &dyn Source, choice: EngineChoice) -> Result<Obtained> {
+        if !self.in_memory {
+            return self.load_or_make(source, choice);
+        }
+        let purpose = match choice {
+            EngineChoice::Auto => "auto",
+            EngineChoice::Baseline => "baseline",
+            EngineChoice::Optimizing => "optimizing",
+        };
+        // Of any engine: there is one for each compiler.
+        let engine = self
+            .engine(Tier::Optimizing)
+            .map_err(|message| source.refused(ANY, &message))?;
+        let name = Name::new(&engine, &source.hash(), purpose);
+        let mut compiled = false;
+        let mut warning = None;
+        let code = cache::in_memory(&name, || {
+            let obtained = self.load_or_make(source, choice)?;
+            (compiled, warning) = (obtained.compiled, obtained.warning);
+            Ok::<_, Error>(obtained.code)
+        })?;
+        Ok(Obtained {
+            code,
+            compiled,
+            warning,
+        })
+    }
+
+    fn load_or_make(&self, source: &dyn Source, choice: EngineChoice) -> Result<Obtained> {
+        let attempts: &[(Tier, Purpose)] = match choice {
+            EngineChoice::Auto => &[
+                (Tier::Baseline, Purpose::First),
+                (Tier::Optimizing, Purpose::Fallback),
+            ],
+            EngineChoice::Baseline => &[(Tier::Baseline, Purpose::First)],
+            EngineChoice::Optimizing => &[(Tier::Optimizing, Purpose::First)],
+        };
+        if let Some(directory) = &self.directory {
+            for &(tier, purpose) in attempts {
+                let Ok(engine) = self.engine(tier) else {
+                    continue;
+                };
+                let name = Name::new(&engine, &source.hash(), purpose.name());
+                if let Some(module) = directory.load(&name, &engine) {
+                    return Ok(Obtained {
+                        code: Code { module, tier },
+                        compiled: false,
+                        warning: None,
+                    });
+                }
             }
         }
-        EngineChoice::Baseline => (
-            failure,
-            "the baseline compiler (`engine: 'auto'` tries the optimizing one as well)",
-        ),
-        EngineChoice::Optimizing => (failure, "this package's engine"),
-    };
-    Err(match failure.preload {
-        Some(name) => preload::failed(&name, failure.message),
-        None => Error::unsupported(
-            Stage::Compile,
-            format!(
-                "the module is valid, but {by} can't compile it: {}",
-                failure.message
-            ),
-        ),
-    })
+        let pool = Pool::new();
+        let mut valid = false;
+        let mut refusal = String::new();
+        for &(tier, purpose) in attempts {
+            let (module, validated) = rayon::join(
+                || pool.install(|| self.make(tier, source)),
+                || match valid || source.is_valid_if_compiled() {
+                    true => Ok(()),
+                    false => source.validate(),
+                },
+            );
+            validated?;
+            match module {
+                Ok(module) => {
+                    let warning = self.keep(&module, tier, source, purpose);
+                    return Ok(Obtained {
+                        code: Code { module, tier },
+                        compiled: true,
+                        warning,
+                    });
+                }
+                Err(message) => {
+                    if !valid && source.is_valid_if_compiled() {
+                        source.validate()?;
+                    }
+                    valid = true;
+                    refusal = message;
+                }
+            }
+        }
+        let by = match choice {
+            EngineChoice::Baseline => {
+                "the baseline compiler (`engine: 'auto'` tries the optimizing one as well)"
+            }
+            _ => ANY,
+        };
+        Err(source.refused(by, &refusal))
+    }
+
+    fn make(&self, tier: Tier, source: &dyn Source) -> Result<wasmtime::Module, String> {
+        compile_module(&self.engine(tier)?, tier, &source.to_wasm())
+    }
+
+    /// Writes code to the folder. Says what keeps it from being written.
+    fn keep(
+        &self,
+        module: &wasmtime::Module,
+        tier: Tier,
+        source: &dyn Source,
+        purpose: Purpose,
+    ) -> Option<String> {
+        let engine = self.engine(tier).ok()?;
+        let name = Name::new(&engine, &source.hash(), purpose.name());
+        self.directory.as_ref()?.store(&name, module)
+    }
+
+    fn engine(&self, tier: Tier) -> Result<Engine, String> {
+        engine(tier, self.max_stack)
+    }
 }
+
+/// What refuses a module that no compiler takes.
+const ANY: &str = "this package's engine";
 
 /// Threads for one compilation. Not those of other runs: a compilation that nobody waits for any
 /// more would keep them.
@@ -108,41 +368,6 @@ impl Pool {
             None => work(),
         }
     }
-}
-
-/// Why a compiler refuses, and whose bytes.
-struct Failure {
-    message: String,
-    preload: Option<String>,
-}
-
-fn compile_with(
-    tier: Tier,
-    instrumented: &Instrumented,
-    options: &Options,
-) -> Result<Compiled, Failure> {
-    let own = |message| Failure {
-        message,
-        preload: None,
-    };
-    let engine = engine(tier, options.max_stack).map_err(own)?;
-    let module = compile_module(&engine, tier, &instrumented.wasm).map_err(own)?;
-    let mut preloads = Vec::new();
-    for (name, wasm) in &options.preloads {
-        let compiled = text::to_binary(wasm)
-            .map_err(|error| error.to_string())
-            .and_then(|wasm| compile_module(&engine, tier, &wasm));
-        let compiled = compiled.map_err(|message| Failure {
-            message,
-            preload: Some(name.clone()),
-        })?;
-        preloads.push((name.clone(), compiled));
-    }
-    Ok(Compiled {
-        module,
-        preloads,
-        tier,
-    })
 }
 
 /// Compiles one module; a panic of the compiler is a refusal like any other.
@@ -181,6 +406,10 @@ fn config(tier: Tier, max_stack: usize) -> Config {
         // Not used, but never smaller than the guest's.
         .async_stack_size(max_stack.saturating_mul(2))
         .epoch_interruption(true)
+        // Backtraces need none: wasmtime walks frame pointers.
+        .native_unwind_info(false)
+        // Anonymous memory alone tells which of its pages have been touched.
+        .memory_init_cow(false)
         .wasm_custom_page_sizes(true)
         .wasm_wide_arithmetic(true)
         .wasm_multi_memory(true)
@@ -188,7 +417,11 @@ fn config(tier: Tier, max_stack: usize) -> Config {
         .wasm_extended_const(true);
     match tier {
         Tier::Baseline => {
-            config.strategy(Strategy::Winch);
+            config
+                .strategy(Strategy::Winch)
+                // Cranelift makes the functions through which host and guest call each other.
+                .cranelift_opt_level(OptLevel::None)
+                .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
         }
         Tier::Optimizing => {
             config
@@ -202,13 +435,4 @@ fn config(tier: Tier, max_stack: usize) -> Config {
         }
     }
     config
-}
-
-/// Reads the user's own bytes again, with all of validation, to say what is wrong with them.
-fn validate(module: &Module<'_>) -> Result<()> {
-    let mut validator = wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all());
-    match validator.validate_all(module.bytes) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Error::invalid(&error)),
-    }
 }

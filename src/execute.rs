@@ -39,7 +39,7 @@ pub struct Finished {
 /// when the run is cancelled.
 pub fn execute(
     module: &Module<'_>,
-    instrumented: &Instrumented,
+    instrumented: &Instrumented<'_>,
     compiled: &Compiled,
     init_func: &str,
     options: &Options,
@@ -47,7 +47,7 @@ pub fn execute(
 ) -> Result<Finished> {
     let wasi = options.wasi.as_ref();
     let wasi = wasi
-        .map(|wasi| Wasi::new(wasi, module.bytes, cancel))
+        .map(|wasi| Wasi::new(wasi, instrumented.hash(), cancel))
         .transpose()?;
     let functions = options
         .imports
@@ -100,7 +100,7 @@ pub fn drop_store(store: Store<Host>, options: &Options) {
 /// What it takes to run one guest and to say what stopped it.
 struct Guest<'g> {
     module: &'g Module<'g>,
-    instrumented: &'g Instrumented,
+    instrumented: &'g Instrumented<'g>,
     options: &'g Options,
     cancel: &'g Cancel,
 }
@@ -251,7 +251,7 @@ pub fn stopped_text(function: &str, limit: usize, error: &wasmtime::Error) -> Er
 /// What to call, as (export of the instrumented module, name for messages).
 fn calls(
     module: &Module<'_>,
-    instrumented: &Instrumented,
+    instrumented: &Instrumented<'_>,
     init_func: &str,
 ) -> Vec<(String, String)> {
     let mut calls = Vec::new();
@@ -268,7 +268,7 @@ fn calls(
 }
 
 /// The guest's stack; without the instrumented module, places are not known.
-fn frames(instrumented: Option<&Instrumented>, error: &wasmtime::Error) -> Vec<Frame> {
+fn frames(instrumented: Option<&Instrumented<'_>>, error: &wasmtime::Error) -> Vec<Frame> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };

@@ -32,23 +32,43 @@
 //! - No index moves, and no byte of the original code changes: the added functions stand last.
 //! - Custom sections other than `name` are left out. They are not lost: the output is made from
 //!   the original bytes.
+//! - What stays the same is borrowed, not copied: where the compiled code is already known, the
+//!   instrumented bytes are only hashed.
 
 use crate::error::{Error, Result, Stage};
 use crate::module::{Module, Section, Table, section_id, section_rank};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use wasm_encoder::{Encode, ExportKind, Function, HeapType, Instruction, RefType};
 use wasmparser::{AbstractHeapType, HeapType as ParsedHeapType, RefType as ParsedRefType};
 
 /// What private export names start with, lengthened until no export of the module starts so.
 const PREFIX: &str = "__wasm_preinit_";
 
-pub struct Instrumented {
-    pub wasm: Vec<u8>,
+pub struct Instrumented<'m> {
+    bytes: Pieces<'m>,
     pub names: Names,
     code: Option<CodeShift>,
     /// Whether an index space has grown: an index that is out of range in the user's bytes may be
     /// in range here, so what the compiler accepts says nothing of them.
     pub adds_indices: bool,
+    hash: OnceLock<blake3::Hash>,
+}
+
+/// Bytes made of some that are borrowed and some that are new.
+#[derive(Default)]
+struct Pieces<'m> {
+    pieces: Vec<Cow<'m, [u8]>>,
+    len: usize,
+}
+
+impl<'m> Pieces<'m> {
+    fn push(&mut self, piece: impl Into<Cow<'m, [u8]>>) {
+        let piece = piece.into();
+        self.len += piece.len();
+        self.pieces.push(piece);
+    }
 }
 
 /// Where the original function bodies end in the user's file and in the instrumented bytes:
@@ -101,7 +121,27 @@ impl Names {
     }
 }
 
-impl Instrumented {
+impl Instrumented<'_> {
+    /// The bytes in one piece.
+    pub fn to_wasm(&self) -> Vec<u8> {
+        let mut wasm = Vec::with_capacity(self.bytes.len);
+        for piece in &self.bytes.pieces {
+            wasm.extend_from_slice(piece);
+        }
+        wasm
+    }
+
+    /// Names the bytes; computed when it is first wanted.
+    pub fn hash(&self) -> &blake3::Hash {
+        self.hash.get_or_init(|| {
+            let mut hasher = blake3::Hasher::new();
+            for piece in &self.bytes.pieces {
+                hasher.update_rayon(piece);
+            }
+            hasher.finalize()
+        })
+    }
+
     /// The place in the user's file of an instruction at `offset` in the instrumented bytes.
     pub fn original_offset(&self, offset: usize) -> Option<usize> {
         let code = self.code.as_ref()?;
@@ -132,11 +172,11 @@ pub fn probed_elements(module: &Module<'_>) -> impl Iterator<Item = usize> {
 /// # Errors
 ///
 /// `ERR_UNSUPPORTED` for segments of a type that no probe can be written for.
-pub fn instrument(module: &Module<'_>) -> Result<Instrumented> {
+pub fn instrument<'m>(module: &Module<'m>) -> Result<Instrumented<'m>> {
     let names = Names::new(module);
     let added = Additions::new(module, &names)?;
-    let mut wasm = Vec::with_capacity(module.bytes.len() + added.len());
-    wasm.extend_from_slice(&module.bytes[..module.bytes.len().min(HEADER_BYTES)]);
+    let mut wasm = Pieces::default();
+    wasm.push(&module.bytes[..module.bytes.len().min(HEADER_BYTES)]);
     let mut code = None;
 
     let mut pending = added.sections;
@@ -145,7 +185,7 @@ pub fn instrument(module: &Module<'_>) -> Result<Instrumented> {
     for section in &module.sections {
         if section.id == section_id::CUSTOM {
             if section.custom_name == "name" {
-                wasm.extend_from_slice(&module.bytes[section.range.clone()]);
+                wasm.push(&module.bytes[section.range.clone()]);
             }
             continue;
         }
@@ -156,13 +196,13 @@ pub fn instrument(module: &Module<'_>) -> Result<Instrumented> {
         let addition = pending.remove(&order(section.id));
         let added = addition.as_ref().map_or(0, |addition| addition.items.len());
         match addition {
-            Some(addition) => extend(module, section, &addition, &mut wasm)?,
-            None => wasm.extend_from_slice(&module.bytes[section.range.clone()]),
+            Some(addition) => extend(module, section, addition, &mut wasm)?,
+            None => wasm.push(&module.bytes[section.range.clone()]),
         }
         if section.id == section_id::CODE {
             code = Some(CodeShift {
                 original_end: section.range.end,
-                instrumented_end: wasm.len() - added,
+                instrumented_end: wasm.len - added,
             });
         }
     }
@@ -170,10 +210,11 @@ pub fn instrument(module: &Module<'_>) -> Result<Instrumented> {
         addition.emit_alone(&mut wasm);
     }
     Ok(Instrumented {
-        wasm,
+        bytes: wasm,
         names,
         code,
         adds_indices,
+        hash: OnceLock::new(),
     })
 }
 
@@ -188,13 +229,9 @@ struct Addition {
 }
 
 impl Addition {
-    fn emit_alone(&self, wasm: &mut Vec<u8>) {
-        let mut count = Vec::new();
-        self.count.encode(&mut count);
-        wasm.push(self.id);
-        (count.len() + self.items.len()).encode(wasm);
-        wasm.extend_from_slice(&count);
-        wasm.extend_from_slice(&self.items);
+    fn emit_alone(self, wasm: &mut Pieces<'_>) {
+        wasm.push(section_head(self.id, self.count, self.items.len()));
+        wasm.push(self.items);
     }
 }
 
@@ -227,12 +264,6 @@ impl Additions {
         this.probe_data(module, names)?;
         this.probe_elements(module, names)?;
         Ok(this)
-    }
-
-    /// Bytes to reserve; section headers and counts may each grow by a few.
-    fn len(&self) -> usize {
-        let items = |addition: &Addition| addition.items.len() + 16;
-        self.sections.values().map(items).sum()
     }
 
     fn item(&mut self, id: u8) -> &mut Vec<u8> {
@@ -411,7 +442,7 @@ fn order(id: u8) -> usize {
     section_rank(id).unwrap_or(usize::MAX)
 }
 
-fn emit_before(pending: &mut BTreeMap<usize, Addition>, id: u8, wasm: &mut Vec<u8>) {
+fn emit_before(pending: &mut BTreeMap<usize, Addition>, id: u8, wasm: &mut Pieces<'_>) {
     while let Some(first) = pending.first_entry() {
         if *first.key() >= order(id) {
             break;
@@ -421,21 +452,29 @@ fn emit_before(pending: &mut BTreeMap<usize, Addition>, id: u8, wasm: &mut Vec<u
 }
 
 /// Writes a section with more items behind its own.
-fn extend(
-    module: &Module<'_>,
+fn extend<'m>(
+    module: &Module<'m>,
     section: &Section<'_>,
-    addition: &Addition,
-    wasm: &mut Vec<u8>,
+    addition: Addition,
+    wasm: &mut Pieces<'m>,
 ) -> Result<()> {
     let (count, items) = split_count(module, section)?;
-    let mut new_count = Vec::new();
-    (count + addition.count).encode(&mut new_count);
-    wasm.push(section.id);
-    (new_count.len() + items.len() + addition.items.len()).encode(wasm);
-    wasm.extend_from_slice(&new_count);
-    wasm.extend_from_slice(items);
-    wasm.extend_from_slice(&addition.items);
+    let count = count + addition.count;
+    let len = items.len() + addition.items.len();
+    wasm.push(section_head(section.id, count, len));
+    wasm.push(items);
+    wasm.push(addition.items);
     Ok(())
+}
+
+/// What stands before the items of a section: its id, its length and their count.
+fn section_head(id: u8, count: usize, items_len: usize) -> Vec<u8> {
+    let mut encoded_count = Vec::new();
+    count.encode(&mut encoded_count);
+    let mut head = vec![id];
+    (encoded_count.len() + items_len).encode(&mut head);
+    head.extend_from_slice(&encoded_count);
+    head
 }
 
 /// The leading item count of a section, and the items.

@@ -9,8 +9,10 @@
 //!
 //! No input makes this crate panic; every failure is an [`Error`] with a stable code.
 
+pub mod cache;
 pub mod cancel;
 pub mod compile;
+pub mod data_uses;
 pub mod error;
 pub mod execute;
 pub mod host;
@@ -27,8 +29,9 @@ pub mod strip;
 pub mod symbolize;
 pub mod text;
 
+pub use cache::finish_writes;
 pub use cancel::{Cancel, Reason};
-pub use compile::Tier;
+pub use compile::{CacheUse, Tier};
 pub use error::{Error, ErrorKind, Frame, Result, Stage, TrapKind};
 pub use host::functions::{CallError, Failed, Guest, HostFunctions, HostValue, Value, ValueType};
 pub use inspect::{
@@ -36,8 +39,9 @@ pub use inspect::{
 };
 pub use module::{DEFAULT_INIT_FUNCS, REACTOR_INIT};
 pub use options::{
-    Clock, DATA_SEGMENTS_LIMIT, DEFAULT_MAX_DATA_SEGMENTS, DEFAULT_MAX_STACK_BYTES, EngineChoice,
-    GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen, Random, Rename, Stdin, Wasi,
+    Cache, Clock, DATA_SEGMENTS_LIMIT, DEFAULT_MAX_DATA_SEGMENTS, DEFAULT_MAX_STACK_BYTES,
+    EngineChoice, GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen, Random, Rename,
+    Stdin, Wasi,
 };
 pub use report::{GlobalsReport, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings};
 pub use strip::Strip;
@@ -52,6 +56,8 @@ use std::sync::Arc;
 pub struct Initialized {
     pub wasm: Vec<u8>,
     pub report: Option<Report>,
+    /// What keeps the cache of compiled code from being used.
+    pub cache_warning: Option<String>,
 }
 
 /// Runs the module's init function and returns a module that starts where it left off.
@@ -127,13 +133,7 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
         let report = options.report.then(|| {
             let timings = watch.stop();
             Report::new(
-                &module,
-                &output,
-                init_func,
-                compiled.tier,
-                timings,
-                &snapshot,
-                &layout,
+                &module, &output, init_func, &compiled, timings, &snapshot, &layout,
             )
         });
         Ok((output, report.transpose()?))
@@ -151,5 +151,6 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
     Ok(Initialized {
         wasm: output,
         report,
+        cache_warning: compiled.warning,
     })
 }

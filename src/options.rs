@@ -34,13 +34,16 @@ pub struct Options {
     pub preloads: Vec<(String, Vec<u8>)>,
     pub wasi: Option<Wasi>,
     pub engine: EngineChoice,
+    /// Compiled code is kept here and in this process; `None` keeps none and uses none.
+    pub cache: Option<Cache>,
     /// Bytes over all memories and tables.
     pub max_memory: Option<usize>,
     /// Bytes of guest stack.
     pub max_stack: usize,
     pub zero_dead_stack: bool,
     pub strip: Strip,
-    pub max_data_segments: usize,
+    /// `None` is [`DEFAULT_MAX_DATA_SEGMENTS`], or as many as the module needs.
+    pub max_data_segments: Option<usize>,
     /// Whether to make a report; it costs one more look at every live byte.
     pub report: bool,
 }
@@ -56,11 +59,12 @@ impl Default for Options {
             preloads: Vec::new(),
             wasi: None,
             engine: EngineChoice::Auto,
+            cache: None,
             max_memory: None,
             max_stack: DEFAULT_MAX_STACK_BYTES,
             zero_dead_stack: false,
             strip: Strip::default(),
-            max_data_segments: DEFAULT_MAX_DATA_SEGMENTS,
+            max_data_segments: None,
             report: false,
         }
     }
@@ -80,6 +84,16 @@ pub enum EngineChoice {
     Auto,
     Baseline,
     Optimizing,
+}
+
+/// The folder of compiled code.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    pub directory: PathBuf,
+    /// Whether the user has named it: then it is an error, not a warning, if it is not safe to use.
+    pub named: bool,
+    /// What it may hold; the code that was used longest ago goes first.
+    pub max_bytes: u64,
 }
 
 /// What the host supplies beside WASI and preloads.

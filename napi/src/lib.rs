@@ -24,6 +24,10 @@ use session::Session;
 use std::sync::Arc;
 use wasm_preinit::{Cancel, Reason};
 
+/// Compilers allocate and free a lot, on all cores.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The version of this package.
 #[napi]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -106,4 +110,10 @@ pub fn inspect(wasm: &[u8]) -> Inspection {
 #[napi(catch_unwind)]
 pub fn externs(wasm: &[u8]) -> ExternsInspection {
     ExternsInspection::perform(wasm)
+}
+
+/// Waits until compiled code is written to its folder, but no longer than `timeout` milliseconds.
+#[napi(catch_unwind)]
+pub fn finish_cache_writes(timeout: f64) {
+    wasm_preinit::finish_writes(options::milliseconds(timeout));
 }

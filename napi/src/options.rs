@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wasm_preinit::{
-    Clock, EngineChoice, GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen, Random,
-    Rename, Stdin, Strip, Wasi,
+    Cache, Clock, EngineChoice, GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen,
+    Random, Rename, Stdin, Strip, Wasi,
 };
 
 #[napi(object, object_to_js = false)]
@@ -23,6 +23,7 @@ pub struct BindingOptions {
     pub wasi: Option<BindingWasi>,
     #[napi(ts_type = "'auto' | 'baseline' | 'optimizing'")]
     pub engine: String,
+    pub cache: Option<BindingCache>,
     /// Milliseconds.
     pub timeout: Option<f64>,
     /// Bytes.
@@ -32,8 +33,18 @@ pub struct BindingOptions {
     pub zero_dead_stack: bool,
     /// Names of custom sections; absent to drop all.
     pub strip: Option<Vec<String>>,
-    pub max_data_segments: u32,
+    pub max_data_segments: Option<u32>,
     pub report: bool,
+}
+
+/// The folder of compiled code.
+#[napi(object, object_to_js = false)]
+pub struct BindingCache {
+    pub directory: String,
+    /// Whether the user has chosen the folder.
+    pub named: bool,
+    /// What the folder may hold.
+    pub max_bytes: f64,
 }
 
 /// One entry of a record, in the record's order.
@@ -123,6 +134,11 @@ impl BindingOptions {
                 "optimizing" => EngineChoice::Optimizing,
                 _ => EngineChoice::Auto,
             },
+            cache: self.cache.map(|cache| Cache {
+                directory: PathBuf::from(cache.directory),
+                named: cache.named,
+                max_bytes: whole(cache.max_bytes),
+            }),
             max_memory: self.max_memory.map(bytes),
             max_stack: bytes(self.max_stack),
             zero_dead_stack: self.zero_dead_stack,
@@ -130,7 +146,9 @@ impl BindingOptions {
                 Some(names) => Strip::names(names),
                 None => Strip::all(),
             },
-            max_data_segments: usize::try_from(self.max_data_segments).unwrap_or(usize::MAX),
+            max_data_segments: self
+                .max_data_segments
+                .map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
             report: self.report,
         }
     }
@@ -170,7 +188,7 @@ fn bytes(value: f64) -> usize {
     usize::try_from(whole(value)).unwrap_or(usize::MAX)
 }
 
-fn milliseconds(value: f64) -> Duration {
+pub fn milliseconds(value: f64) -> Duration {
     Duration::from_millis(whole(value))
 }
 

@@ -128,6 +128,8 @@ fn inject_fault() {
 pub struct Outcome {
     pub wasm: Option<Buffer>,
     pub report: Option<BindingReport>,
+    /// What keeps the cache of compiled code from being used.
+    pub cache_warning: Option<String>,
     pub failure: Option<Failure>,
 }
 
@@ -182,11 +184,13 @@ impl From<Run> for Outcome {
             Ok(done) => Self {
                 wasm: Some(done.wasm.into()),
                 report: done.report.map(Into::into),
+                cache_warning: done.cache_warning,
                 failure: None,
             },
             Err(error) => Self {
                 wasm: None,
                 report: None,
+                cache_warning: None,
                 failure: Some(error.into()),
             },
         }

@@ -87,7 +87,7 @@ impl From<Report> for BindingReport {
         Self {
             init_func: report.init_func,
             engine: report.tier.name(),
-            cache: "off",
+            cache: report.cache.name(),
             timings: report.timings.into(),
             sizes: BindingSizes {
                 input: number(report.sizes.input),

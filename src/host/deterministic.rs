@@ -7,10 +7,11 @@ use blake3::OutputReader;
 pub struct SeededRandom(OutputReader);
 
 impl SeededRandom {
-    pub fn new(wasm: &[u8]) -> Self {
+    /// `module` is the hash of the module's bytes.
+    pub fn new(module: &blake3::Hash) -> Self {
         let mut hasher =
             blake3::Hasher::new_derive_key("wasm-preinit random bytes for the guest, version 1");
-        hasher.update(wasm);
+        hasher.update(module.as_bytes());
         Self(hasher.finalize_xof())
     }
 

@@ -117,20 +117,23 @@ struct HostFile {
 }
 
 /// What the guest writes to streams that are captured.
-#[derive(Clone, Default)]
 struct Captured {
     stdout: Option<MemoryOutputPipe>,
     stderr: Option<MemoryOutputPipe>,
 }
 
 impl Wasi {
-    /// Builds what the guest sees.
+    /// Builds what the guest sees. `module` is the hash of the guest's bytes, and seeds randomness.
     ///
     /// # Errors
     ///
     /// `ERR_IO` for a preopen that can't be opened, `ERR_INVALID_OPTION` for files that make no
     /// tree.
-    pub fn new(options: &options::Wasi, wasm: &[u8], cancel: &Arc<Cancel>) -> Result<Self> {
+    pub fn new(
+        options: &options::Wasi,
+        module: &blake3::Hash,
+        cancel: &Arc<Cancel>,
+    ) -> Result<Self> {
         let mut builder = WasiCtxBuilder::new();
         // The guest has a thread of its own, which may wait.
         builder.allow_blocking_current_thread(true);
@@ -142,22 +145,21 @@ impl Wasi {
             Stdin::Bytes(bytes) => builder.stdin(MemoryInputPipe::new(bytes.clone())),
             Stdin::Inherit => builder.inherit_stdin(),
         };
-        let mut captured = Captured::default();
-        match options.stdout {
-            Output::Inherit => drop(builder.inherit_stdout()),
-            Output::Ignore => {}
-            Output::Capture => {
-                let pipe = captured.stdout.insert(MemoryOutputPipe::new(usize::MAX));
-                builder.stdout(pipe.clone());
-            }
+        let capture =
+            |output| (output == Output::Capture).then(|| MemoryOutputPipe::new(usize::MAX));
+        let captured = Captured {
+            stdout: capture(options.stdout),
+            stderr: capture(options.stderr),
+        };
+        match &captured.stdout {
+            Some(pipe) => drop(builder.stdout(pipe.clone())),
+            None if options.stdout == Output::Inherit => drop(builder.inherit_stdout()),
+            None => {}
         }
-        match options.stderr {
-            Output::Inherit => drop(builder.inherit_stderr()),
-            Output::Ignore => {}
-            Output::Capture => {
-                let pipe = captured.stderr.insert(MemoryOutputPipe::new(usize::MAX));
-                builder.stderr(pipe.clone());
-            }
+        match &captured.stderr {
+            Some(pipe) => drop(builder.stderr(pipe.clone())),
+            None if options.stderr == Output::Inherit => drop(builder.inherit_stderr()),
+            None => {}
         }
         let mut opened = HashMap::new();
         // After stdin, stdout and stderr.
@@ -189,7 +191,7 @@ impl Wasi {
             runtime,
             cancel: Arc::clone(cancel),
             random: match options.random {
-                Random::Deterministic => Some(SeededRandom::new(wasm)),
+                Random::Deterministic => Some(SeededRandom::new(module)),
                 Random::Host => None,
             },
             clock,

@@ -1,0 +1,108 @@
+//! One file of compiled code: the engine's own image, then a checksum that binds it to its name.
+//!
+//! ```text
+//! image                    ELF, mapped into memory and run
+//! checksum    32 bytes     BLAKE3 of the image, keyed with the file's name
+//! ```
+//!
+//! A file that was torn, altered or renamed does not match its checksum and counts as not there.
+
+use super::Name;
+use super::directory::distrust;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::SystemTime;
+use tempfile::NamedTempFile;
+use wasmtime::{Engine, Module};
+
+/// Of files that hold code.
+pub const EXTENSION: &str = "code";
+
+/// What files begin with that are being written.
+pub const TEMPORARY_PREFIX: &str = ".writing-";
+
+const CHECKSUM_BYTES: u64 = blake3::OUT_LEN as u64;
+
+/// Maps the code of a file, if it is whole and nobody else could have written it.
+pub fn load(path: &Path, name: &Name, engine: &Engine) -> Option<Module> {
+    let mut file = open(path).ok()?;
+    if !is_sound(&mut file, name).ok()? {
+        return None;
+    }
+    // When the folder is full, what was used last stays. It may be read-only.
+    let _ = file.set_modified(SystemTime::now());
+    map(engine, file)
+}
+
+#[expect(unsafe_code, reason = "compiled code from a file")]
+fn map(engine: &Engine, file: File) -> Option<Module> {
+    // SAFETY: an engine of this version has written these bytes, as the checksum has just shown, and
+    // only this user can write the file. It is never written in place, only replaced.
+    unsafe { Module::deserialize_open_file(engine, file) }.ok()
+}
+
+#[cfg(not(windows))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Mapping a file's code on Windows wants these rights, and no one else writing.
+#[cfg(windows)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt;
+    const GENERIC_READ: u32 = 0x8000_0000;
+    const GENERIC_EXECUTE: u32 = 0x2000_0000;
+    const FILE_SHARE_READ_AND_DELETE: u32 = 0x1 | 0x4;
+    std::fs::OpenOptions::new()
+        .access_mode(GENERIC_READ | GENERIC_EXECUTE)
+        .share_mode(FILE_SHARE_READ_AND_DELETE)
+        .open(path)
+}
+
+fn is_sound(file: &mut File, name: &Name) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    let Some(image_len) = metadata.len().checked_sub(CHECKSUM_BYTES) else {
+        return Ok(false);
+    };
+    if !metadata.is_file() || distrust(&metadata).is_some() {
+        return Ok(false);
+    }
+    let mut hasher = blake3::Hasher::new_keyed(&name.0);
+    // Read, not mapped: what a mapping has touched counts as this process's memory.
+    let mut image = file.take(image_len);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let len = image.read(&mut buffer)?;
+        if len == 0 {
+            break;
+        }
+        hasher.update_rayon(&buffer[..len]);
+    }
+    let mut checksum = [0; blake3::OUT_LEN];
+    file.read_exact(&mut checksum)?;
+    Ok(hasher.finalize() == checksum)
+}
+
+/// A new file in the folder that nobody else can write.
+pub fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .tempfile_in(directory)
+}
+
+/// Writes an image and moves it to its name, whole or not at all.
+pub fn write(
+    mut temporary: NamedTempFile,
+    path: &Path,
+    name: &Name,
+    image: &[u8],
+) -> io::Result<()> {
+    let checksum = blake3::Hasher::new_keyed(&name.0)
+        .update_rayon(image)
+        .finalize();
+    temporary.write_all(image)?;
+    temporary.write_all(checksum.as_bytes())?;
+    temporary.persist(path)?;
+    Ok(())
+}

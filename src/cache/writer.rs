@@ -1,0 +1,132 @@
+//! Code to keep in, files out: one thread that writes while runs go on, and then makes room.
+
+use super::Name;
+use super::file::{self, EXTENSION, TEMPORARY_PREFIX};
+use std::collections::VecDeque;
+use std::fs::{self, DirEntry, Metadata};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
+use std::time::{Duration, SystemTime};
+use tempfile::NamedTempFile;
+use wasmtime::Module;
+
+/// A file that is being written for longer than this was left behind by a process that was killed.
+const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// One piece of code to write.
+pub struct Write {
+    pub name: Name,
+    pub module: Module,
+    pub temporary: NamedTempFile,
+    pub path: PathBuf,
+    /// What the folder may hold.
+    pub max_bytes: u64,
+}
+
+struct Writer {
+    waiting: VecDeque<Write>,
+    running: bool,
+}
+
+static WRITER: Mutex<Writer> = Mutex::new(Writer {
+    waiting: VecDeque::new(),
+    running: false,
+});
+
+static IDLE: Condvar = Condvar::new();
+
+/// Writes in the background.
+pub fn write(write: Write) {
+    let mut writer = lock();
+    writer.waiting.push_back(write);
+    if !writer.running {
+        let spawned = Builder::new()
+            .name("wasm-preinit cache".to_owned())
+            .spawn(write_all);
+        writer.running = spawned.is_ok();
+        if spawned.is_err() {
+            // Out of threads: a cache is not worth waiting for.
+            writer.waiting.clear();
+        }
+    }
+}
+
+/// Waits until everything is written, but no longer than `timeout`.
+pub fn finish_writes(timeout: Duration) {
+    // A time-out leaves the thread writing, which is all that can be done about it.
+    let _ = IDLE
+        .wait_timeout_while(lock(), timeout, |writer| writer.running)
+        .map(drop);
+}
+
+fn lock() -> MutexGuard<'static, Writer> {
+    WRITER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write_all() {
+    loop {
+        let mut writer = lock();
+        let Some(write) = writer.waiting.pop_front() else {
+            writer.running = false;
+            IDLE.notify_all();
+            return;
+        };
+        drop(writer);
+        // What can't be written is compiled again next time; a panic here must not end the process.
+        let _ = catch_unwind(AssertUnwindSafe(|| perform(write)));
+    }
+}
+
+fn perform(write: Write) -> io::Result<()> {
+    let image = write.module.serialize().map_err(io::Error::other)?;
+    file::write(write.temporary, &write.path, &write.name, &image)?;
+    if let Some(directory) = write.path.parent() {
+        make_room(directory, write.max_bytes)?;
+    }
+    Ok(())
+}
+
+/// Removes the code that was used longest ago until the rest fits, and what killed processes left.
+fn make_room(directory: &Path, max_bytes: u64) -> io::Result<()> {
+    let mut total = 0;
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // Another process may have removed it by now.
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        if is_abandoned(&entry, &metadata) {
+            let _ = fs::remove_file(entry.path());
+        } else if entry.path().extension().is_some_and(|e| e == EXTENSION) {
+            total += metadata.len();
+            files.push((used, entry.path(), metadata.len()));
+        }
+    }
+    files.sort();
+    for (_, path, len) in files {
+        if total <= max_bytes {
+            break;
+        }
+        if fs::remove_file(path).is_ok() {
+            total -= len;
+        }
+    }
+    Ok(())
+}
+
+fn is_abandoned(entry: &DirEntry, metadata: &Metadata) -> bool {
+    let is_temporary = entry
+        .file_name()
+        .to_string_lossy()
+        .starts_with(TEMPORARY_PREFIX);
+    let age = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.elapsed().ok());
+    is_temporary && age.is_some_and(|age| age > ABANDONED_AFTER)
+}
