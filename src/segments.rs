@@ -363,6 +363,12 @@ impl Program {
             windows,
             chosen,
         } = self;
+        let (Some(lowest), Some(highest)) = (ranges.first(), ranges.last()) else {
+            return;
+        };
+        // A limit that no segment here reaches makes no difference.
+        let reached = LENGTH_LIMITS.partition_point(|&limit| limit < highest.end - lowest.start);
+        let windows = &mut windows[..=reached];
         opened.clear();
         firsts.clear();
         windows.iter_mut().for_each(VecDeque::clear);
@@ -372,7 +378,8 @@ impl Program {
             let open = (best.0 + header(range) - signed(range.start), best.1 + 1);
             opened.push(open);
             let mut least = (i64::MAX, usize::MAX, last);
-            for ((length_len, limit), window) in (1..).zip(LENGTH_LIMITS).zip(&mut *windows) {
+            let limits = (1..).zip(LENGTH_LIMITS);
+            for ((length_len, limit), window) in limits.zip(windows.iter_mut()) {
                 while window.pop_back_if(|&mut i| opened[i] >= open).is_some() {}
                 window.push_back(last);
                 let too_far = |i: usize| range.end - ranges[i].start > limit;

@@ -1,11 +1,13 @@
 //! One file of compiled code: the engine's own image, then a checksum that binds it to its name.
 //!
 //! ```text
-//! image                    ELF, mapped into memory and run
-//! checksum    32 bytes     BLAKE3 of the image, keyed with the file's name
+//! image                 ELF, mapped into memory and run
+//! name      32 bytes    what the image was stored as
+//! checksum  16 bytes    XXH3-128 of all before it
 //! ```
 //!
-//! A file that was torn, altered or renamed does not match its checksum and counts as not there.
+//! A file that was torn, damaged or renamed does not match and counts as not there. That is all that
+//! the checksum is for; who could forge it could not write the file.
 
 use super::Name;
 use super::directory::distrust;
@@ -14,6 +16,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
 use tempfile::NamedTempFile;
+use twox_hash::xxhash3_128::Hasher;
 use wasmtime::{Engine, Module};
 
 /// Of files that hold code.
@@ -22,7 +25,10 @@ pub const EXTENSION: &str = "code";
 /// What files begin with that are being written.
 pub const TEMPORARY_PREFIX: &str = ".writing-";
 
-const CHECKSUM_BYTES: u64 = blake3::OUT_LEN as u64;
+const CHECKSUM_BYTES: usize = size_of::<u128>();
+
+/// Fits the cache of one core, where what was read is still when it is hashed.
+const BUFFER_BYTES: usize = 256 << 10;
 
 /// Maps the code of a file, if it is whole and nobody else could have written it.
 pub fn load(path: &Path, name: &Name, engine: &Engine) -> Option<Module> {
@@ -62,26 +68,30 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn is_sound(file: &mut File, name: &Name) -> io::Result<bool> {
     let metadata = file.metadata()?;
-    let Some(image_len) = metadata.len().checked_sub(CHECKSUM_BYTES) else {
+    let trailer_len = (name.0.len() + CHECKSUM_BYTES) as u64;
+    let Some(image_len) = metadata.len().checked_sub(trailer_len) else {
         return Ok(false);
     };
     if !metadata.is_file() || distrust(&metadata).is_some() {
         return Ok(false);
     }
-    let mut hasher = blake3::Hasher::new_keyed(&name.0);
+    let mut hasher = Hasher::new();
     // Read, not mapped: what a mapping has touched counts as this process's memory.
     let mut image = file.take(image_len);
-    let mut buffer = vec![0; 1 << 20];
+    let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let len = image.read(&mut buffer)?;
         if len == 0 {
             break;
         }
-        hasher.update_rayon(&buffer[..len]);
+        hasher.write(&buffer[..len]);
     }
-    let mut checksum = [0; blake3::OUT_LEN];
+    let mut stored_name = [0; blake3::OUT_LEN];
+    file.read_exact(&mut stored_name)?;
+    hasher.write(&stored_name);
+    let mut checksum = [0; CHECKSUM_BYTES];
     file.read_exact(&mut checksum)?;
-    Ok(hasher.finalize() == checksum)
+    Ok(stored_name == name.0 && hasher.finish_128().to_le_bytes() == checksum)
 }
 
 /// A new file in the folder that nobody else can write.
@@ -98,11 +108,12 @@ pub fn write(
     name: &Name,
     image: &[u8],
 ) -> io::Result<()> {
-    let checksum = blake3::Hasher::new_keyed(&name.0)
-        .update_rayon(image)
-        .finalize();
+    let mut hasher = Hasher::new();
+    hasher.write(image);
+    hasher.write(&name.0);
     temporary.write_all(image)?;
-    temporary.write_all(checksum.as_bytes())?;
+    temporary.write_all(&name.0)?;
+    temporary.write_all(&hasher.finish_128().to_le_bytes())?;
     temporary.persist(path)?;
     Ok(())
 }
