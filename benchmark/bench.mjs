@@ -42,12 +42,10 @@ const THROUGHPUT_MODULES = 16
 install()
 // What is measured and who measures is there only now.
 const { MODULES, moduleOf } = await import('./corpus.mjs')
-const { cacheExists } = await import('./contestants.mjs')
 const { measure } = await import('./rounds.mjs')
 
 const chosen = options.module?.map(moduleOf)
 const modules = chosen ?? MODULES.filter(({ quick }) => quick || !options.quick)
-const hasCache = await cacheExists()
 
 const results = options.thresholds ? await measureThresholds() : await measureAll()
 const isWhole = !options.quick && !chosen
@@ -61,7 +59,7 @@ async function measureThresholds() {
   const variants = {}
   for (const module of modules) {
     console.error(`thresholds: ${module.name}`)
-    variants[module.name] = await thresholds(module, { rounds: samples, hasCache })
+    variants[module.name] = await thresholds(module, { rounds: samples })
     console.log(`${otherTables({ thresholds: { [module.name]: variants[module.name] } })}\n`)
   }
   return { thresholds: variants }
@@ -69,12 +67,11 @@ async function measureThresholds() {
 
 async function measureAll() {
   /** @type {import('./tables.mjs').Results} */
-  const results = { machine: machine(), samples, hasCache, modules: {} }
+  const results = { machine: machine(), samples, modules: {} }
   for (const module of modules) {
     console.error(module.name)
     results.modules[module.name] = await measure(module, {
       samples,
-      hasCache,
       budget: options.quick ? QUICK_MS : Infinity,
       compress: !options.quick,
       log: (line) => console.error(line),
@@ -87,10 +84,10 @@ async function measureAll() {
   console.error('throughput, main thread, memory, scan')
   const count = options.quick ? QUICK_THROUGHPUT_MODULES : THROUGHPUT_MODULES
   const few = Math.min(samples, options.quick ? 1 : 5)
-  results.throughput = await throughput({ modules: count, samples: few, hasCache })
-  results.hold = await hold({ samples: few, hasCache })
-  results.memory = await memoryOfRun({ samples: few, hasCache })
-  results.scans = await scans({ samples: few, hasCache })
+  results.throughput = await throughput({ modules: count, samples: few })
+  results.hold = await hold({ samples: few })
+  results.memory = await memoryOfRun({ samples: few })
+  results.scans = await scans({ samples: few })
   console.log(`${otherTables(results)}\n`)
   return results
 }

@@ -5,7 +5,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { initialize } from '../index.js'
 import { optionsOf } from './corpus.mjs'
 import { run, runScript } from './processes.mjs'
 
@@ -21,13 +20,11 @@ import { run, runScript } from './processes.mjs'
  * @property {string} name
  * @property {string} title
  * @property {string} [tool] whose output it is: of those that are the same, one is verified
- * @property {boolean} [needsCache] takes part only where there is a cache
  * @property {(run: Run) => Promise<Sample>} measure
  *
  * @typedef {object} Run
  * @property {Module} module
  * @property {string} folder the same for all measurements of a module
- * @property {boolean} hasCache whether the package has the option `cache`
  */
 
 const require = createRequire(import.meta.url)
@@ -37,26 +34,12 @@ const CHILD = new URL('measure-child.mjs', import.meta.url)
 export class Refused extends Error {}
 
 /**
- * Whether the package has the option `cache`.
- */
-export async function cacheExists() {
-  const empty = new TextEncoder().encode('(module (func (export "wizer-initialize")))')
-  try {
-    await initialize(empty, { cache: false })
-    return true
-  } catch (error) {
-    if (/** @type {any} */ (error).code === 'ERR_INVALID_OPTION') return false
-    throw error
-  }
-}
-
-/**
  * A measurement of this package.
  * @param {Run} run
  * @param {Partial<import('./measure-child.mjs').Order> & { cache: boolean | string }} order
  */
-export async function ours({ module, hasCache }, { cache, ...order }) {
-  const options = { ...optionsOf(module), ...(hasCache && { cache }) }
+export async function ours({ module }, { cache, ...order }) {
+  const options = { ...optionsOf(module), cache }
   const whole = { what: 'initialize', name: module.name, file: module.file(), options, ...order }
   const { result, wall } = await runScript(CHILD, [JSON.stringify(whole)])
   if (result.refused) throw new Refused(result.refused)
@@ -161,14 +144,12 @@ export const CONTESTANTS = [
     name: 'ours-warm',
     title: 'wasm-preinit, warm',
     tool: 'ours',
-    needsCache: true,
     measure: (run) => ours(run, { cache: warmCache(run) }),
   },
   {
     name: 'ours-again',
     title: 'wasm-preinit, again',
     tool: 'ours',
-    needsCache: true,
     async measure(run) {
       const { again, peak, wall } = await ours(run, { cache: warmCache(run), again: true })
       return { time: again, peak, wall }

@@ -24,15 +24,15 @@ async function child(order) {
 
 /**
  * Peaks in bytes, medians of several processes.
- * @param {{ samples: number, hasCache: boolean }} options
+ * @param {{ samples: number }} options
  */
-export async function memoryOfRun({ samples, hasCache }) {
+export async function memoryOfRun({ samples }) {
   const module = moduleOf('fastly')
   const file = module.file()
   mkdirSync(BUILD, { recursive: true })
   const folder = mkdtempSync(join(BUILD, 'memory-'))
   const output = join(folder, 'output.wasm')
-  const options = { ...optionsOf(module), ...(hasCache && { cache: join(folder, 'cache') }) }
+  const options = { ...optionsOf(module), cache: join(folder, 'cache') }
   try {
     await child({ what: 'initialize', file, options, output })
     /** @type {Record<'idle' | 'loaded' | 'run', number[]>} */
@@ -50,7 +50,7 @@ export async function memoryOfRun({ samples, hasCache }) {
     const [idle, loaded, run] = [peaks.idle, peaks.loaded, peaks.run].map(median)
     const [input, produced] = [file, output].map((path) => statSync(path).size)
     return {
-      cache: hasCache ? 'warm' : 'there is none',
+      cache: 'warm',
       idle,
       loaded,
       run,
@@ -99,10 +99,10 @@ const SCANNED = {
 
 /**
  * Times in ms and bytes, medians of several processes.
- * @param {{ samples: number, hasCache: boolean }} options
+ * @param {{ samples: number }} options
  */
-export async function scans({ samples, hasCache }) {
-  const options = { initFunc: 'init', ...(hasCache && { cache: false }) }
+export async function scans({ samples }) {
+  const options = { initFunc: 'init', cache: false }
   mkdirSync(BUILD, { recursive: true })
   const folder = mkdtempSync(join(BUILD, 'scan-'))
   try {

@@ -47,10 +47,9 @@ function readLatest() {
 }
 
 /** @param {Results} results */
-function conditions({ machine, samples, hasCache }) {
+function conditions({ machine, samples }) {
   const { cpu, cores, system, node } = machine
-  const cache = hasCache ? '' : ' This version of the package had no cache yet.'
-  return `Medians of ${samples} runs in alternation, on ${cores} cores of ${cpu}, ${system}, Node ${node}.${cache}`
+  return `Medians of ${samples} runs in alternation, on ${cores} cores of ${cpu}, ${system}, Node ${node}.`
 }
 
 /**

@@ -31,14 +31,14 @@ const MOST_STAGE_RUNS = 5
 
 /**
  * @param {import('./corpus.mjs').Module} module
- * @param {{ samples: number, hasCache: boolean, budget: number, compress: boolean,
+ * @param {{ samples: number, budget: number, compress: boolean,
  *   log: (line: string) => void }} options no round begins after `budget` ms, but for the first
  * @returns {Promise<Result>}
  */
-export async function measure(module, { samples, hasCache, budget, compress, log }) {
+export async function measure(module, { samples, budget, compress, log }) {
   mkdirSync(BUILD, { recursive: true })
   const folder = mkdtempSync(join(BUILD, `${module.name}-`))
-  const run = { module, folder, hasCache }
+  const run = { module, folder }
   try {
     const input = statSync(module.file()).size
     const outputs = await prepare(run)
@@ -56,14 +56,9 @@ export async function measure(module, { samples, hasCache, budget, compress, log
       log(`  ${tool}: ${result.verdicts[tool].says.split('\n')[0]}`)
       if ('file' in output) result.sizes[tool] = await sizesOf(output.file, compress)
     }
-    const taking = CONTESTANTS.filter(({ name, title, tool, needsCache }) => {
+    const taking = CONTESTANTS.filter(({ name, title, tool }) => {
       const verdict = tool === undefined ? undefined : result.verdicts[tool]
-      const missing =
-        verdict?.good === false
-          ? verdict.says
-          : needsCache && !hasCache
-            ? 'this version has no cache'
-            : undefined
+      const missing = verdict?.good === false ? verdict.says : undefined
       result.contestants[name] = { title, samples: [], missing }
       return missing === undefined
     })
@@ -114,9 +109,7 @@ function medians(samples) {
  * @param {number} rounds
  */
 async function stages(run, rounds) {
-  const caches = run.hasCache
-    ? { 'ours-warm': warmCache(run), 'ours-off': false }
-    : { 'ours-off': false }
+  const caches = { 'ours-warm': warmCache(run), 'ours-off': false }
   /** @type {Record<string, Timings[]>} */
   const timings = {}
   for (let round = 0; round < rounds; round++) {

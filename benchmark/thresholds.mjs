@@ -36,13 +36,13 @@ const DATA = 11
 
 /**
  * @param {import('./corpus.mjs').Module} module
- * @param {{ rounds: number, hasCache: boolean }} options
+ * @param {{ rounds: number }} options
  * @returns {Promise<Variant[]>}
  */
-export async function thresholds(module, { rounds, hasCache }) {
+export async function thresholds(module, { rounds }) {
   const output = await initialize(readFileSync(module.file()), {
     ...optionsOf(module),
-    ...(hasCache && { cache: false }),
+    cache: false,
     maxDataSegments: MAX_DATA_SEGMENTS,
   })
   mkdirSync(BUILD, { recursive: true })

@@ -19,13 +19,13 @@ async function child(order) {
 }
 
 /**
- * @param {{ modules: number, samples: number, hasCache: boolean }} options
+ * @param {{ modules: number, samples: number }} options
  */
-export async function throughput({ modules, samples, hasCache }) {
+export async function throughput({ modules, samples }) {
   const module = moduleOf('fastly')
   mkdirSync(BUILD, { recursive: true })
   const folder = mkdtempSync(join(BUILD, 'throughput-'))
-  const options = { ...optionsOf(module), ...(hasCache && { cache: join(folder, 'cache') }) }
+  const options = { ...optionsOf(module), cache: join(folder, 'cache') }
   try {
     const wasm = readFileSync(module.file())
     const files = Array.from({ length: modules }, (_, number) => {
@@ -34,7 +34,7 @@ export async function throughput({ modules, samples, hasCache }) {
       return file
     })
     // One by one: each process lives until its entry is in the cache.
-    if (hasCache) for (const file of files) await child({ what: 'in turn', files: [file], options })
+    for (const file of files) await child({ what: 'in turn', files: [file], options })
     /** @type {Record<'together' | 'in turn', number[]>} */
     const times = { together: [], 'in turn': [] }
     /** @type {Set<number>} */
@@ -50,7 +50,7 @@ export async function throughput({ modules, samples, hasCache }) {
     const [together, inTurn] = [median(times.together), median(times['in turn'])]
     return {
       modules,
-      cache: hasCache ? 'warm' : 'there is none',
+      cache: 'warm',
       together,
       inTurn,
       ratio: inTurn / together,
@@ -61,20 +61,20 @@ export async function throughput({ modules, samples, hasCache }) {
 }
 
 /**
- * @param {{ samples: number, hasCache: boolean }} options
+ * @param {{ samples: number }} options
  */
-export async function hold({ samples, hasCache }) {
+export async function hold({ samples }) {
   const module = moduleOf('fastly')
   mkdirSync(BUILD, { recursive: true })
   const folder = mkdtempSync(join(BUILD, 'hold-'))
   const files = [module.file()]
-  const cached = { ...optionsOf(module), ...(hasCache && { cache: join(folder, 'cache') }) }
-  const uncached = { ...optionsOf(module), ...(hasCache && { cache: false }) }
+  const cached = { ...optionsOf(module), cache: join(folder, 'cache') }
+  const uncached = { ...optionsOf(module), cache: false }
   try {
-    if (hasCache) await child({ what: 'held', files, options: cached })
+    await child({ what: 'held', files, options: cached })
     const situations = {
       'nothing runs': undefined,
-      ...(hasCache && { warm: cached }),
+      warm: cached,
       'no cache': uncached,
     }
     /** @type {Record<string, any[]>} */

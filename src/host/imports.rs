@@ -6,7 +6,7 @@ use crate::execute::stopped_text;
 use crate::host::Host;
 use crate::host::functions::{CallError, Failed, Guest, HostValue, Value, ValueType};
 use crate::host::preload::Preloaded;
-use crate::host::wasi;
+use crate::host::preview1;
 use crate::module::{Module, is_function};
 use crate::options::{GlobalValue, Imports, Options};
 use crate::text;
@@ -148,7 +148,9 @@ fn has_function(module: &str, name: &str, options: &Options) -> bool {
             .preloads
             .iter()
             .any(|(preload, wasm)| preload == module && exports_function(wasm, name))
-        || (options.wasi.is_some() && module == wasi::MODULE && wasi::FUNCTIONS.contains(&name))
+        || (options.wasi.is_some()
+            && module == preview1::MODULE
+            && preview1::FUNCTIONS.contains(&name))
 }
 
 /// Whether a preloaded module exports a function of this name; one that can't be read exports none.
@@ -196,7 +198,7 @@ pub fn resolve(
 ) -> Result<Vec<Extern>> {
     let mut linker = Linker::new(module.engine());
     if store.data().wasi.is_some() {
-        wasi::link(&mut linker)
+        preview1::link(&mut linker)
             .map_err(|error| Error::internal(Stage::Instantiate, format!("{error:#}")))?;
     }
     let mut externs = Vec::new();

@@ -8,6 +8,7 @@ pub mod functions;
 pub mod imports;
 pub mod poll;
 pub mod preload;
+pub mod preview1;
 pub mod wasi;
 
 use crate::limits::Limits;
