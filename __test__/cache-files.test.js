@@ -317,9 +317,14 @@ describe('a file is ignored and replaced', () => {
     'flipped in its first quarter': (path) => flip(path, 0.25),
     'flipped in its middle': (path) => flip(path, 0.5),
     'flipped in its last quarter': (path) => flip(path, 0.75),
+    'flipped shortly before its end': (path) => flip(path, 1 - 30 / statSync(path).size),
     'flipped at its end': (path) => flip(path, 1),
     'all zeros': (path) => rewrite(path, (bytes) => bytes.fill(0)),
     'that of another module': (path, other) => copyFileSync(other, path),
+    'that of another module, with its own last block': (path, other) =>
+      rewrite(path, (bytes) =>
+        Buffer.concat([readFileSync(other).subarray(0, -48), bytes.subarray(-48)]),
+      ),
     'a link to that of another module': (path, other) => {
       rmSync(path)
       symlinkSync(other, path)
