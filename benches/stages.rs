@@ -14,6 +14,10 @@ use wasm_preinit::snapshot::memories::MemoryState;
 use wasm_preinit::snapshot::scan::live_ranges;
 use wasm_preinit::{DEFAULT_MAX_DATA_SEGMENTS, Options, rewrite, text};
 
+/// As in the addon.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

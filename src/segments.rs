@@ -169,7 +169,7 @@ fn cheapest_capped(spaces: &[Space<'_>], price: i64, max: usize) -> Vec<Segment>
     let (_, &mut worth, _) = worths.select_nth_unstable(excess - 1);
     // At this price, the excess is surely not worth a split.
     let mut enough = (worth - SURELY_WORTHLESS).max(price + 1);
-    // At this one, what is worth more surely is.
+    // At this one, the excess and all that is worth more surely is, and that is too much.
     let mut too_low = (worth - SURELY_WORTH - 1).max(price);
     let joined: Vec<_> = spaces.iter().map(|space| space.joined(too_low)).collect();
     let spaces = spaces.iter().zip(&joined);
@@ -177,12 +177,6 @@ fn cheapest_capped(spaces: &[Space<'_>], price: i64, max: usize) -> Vec<Segment>
         .map(|(&space, live)| Space { live, ..space })
         .collect();
     let mut few = None;
-    if too_low > price {
-        let segments = split(&spaces, too_low);
-        if segments.len() <= max {
-            (enough, too_low, few) = (too_low, price, Some(segments));
-        }
-    }
     while enough - too_low > 1 {
         let middle = too_low + (enough - too_low) / 2;
         let segments = split(&spaces, middle);

@@ -10,7 +10,7 @@ use napi_derive::napi;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use wasm_preinit::{Cancel, Error, ErrorKind, Initialized, Options, Reason, Stage};
+use wasm_preinit::{Cancel, Error, ErrorKind, Initialized, Options, Reason, Stage, buffer};
 
 /// Makes the JavaScript object, on the JavaScript thread.
 pub type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Outcome> + Send>;
@@ -38,7 +38,7 @@ impl Job {
         let bridge = session.map(Session::bridge);
         let (options, timeout) = options.convert(bridge.clone());
         Self {
-            wasm: wasm.to_vec(),
+            wasm: buffer::copy(wasm),
             options,
             timeout,
             cancel,

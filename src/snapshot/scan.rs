@@ -57,17 +57,24 @@ fn live_in_chunk(chunk: &[u8], base: usize) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     // The last range; more of it may follow. Empty as long as there is none.
     let mut open: Range<usize> = 0..0;
+    // The block before, if it was dense: then the open range ends there, and where is left open.
+    let mut dense = None;
     let (blocks, rest) = chunk.as_chunks::<BLOCK_BYTES>();
     let mut position = base;
     for block in blocks {
         let set = set_bytes(block);
-        if set == u64::MAX && open.end == position && !open.is_empty() {
-            open.end += BLOCK_BYTES;
-        } else if set != 0 {
-            add(set, position, &mut open, &mut ranges);
+        match dense {
+            None if set == 0 => {}
+            Some(_) if set == u64::MAX || is_dense(set) => dense = Some(set),
+            _ => {
+                close(dense, position, &mut open);
+                add(set, position, &mut open, &mut ranges);
+                dense = is_dense(set).then_some(set);
+            }
         }
         position += BLOCK_BYTES;
     }
+    close(dense, position, &mut open);
     if !rest.is_empty() {
         let mut padded = [0; BLOCK_BYTES];
         padded[..rest.len()].copy_from_slice(rest);
@@ -77,6 +84,23 @@ fn live_in_chunk(chunk: &[u8], base: usize) -> Vec<Range<usize>> {
         ranges.push(open);
     }
     ranges
+}
+
+/// Whether no long run of zeros lies in a block, nor between it and another such block.
+#[inline]
+fn is_dense(set: u64) -> bool {
+    const { assert!(MIN_GAP_BYTES > 4) };
+    const FIRST_THREE: u64 = 0b111;
+    const LAST_THREE: u64 = FIRST_THREE << (u64::BITS - 3);
+    long_gaps(set) == 0 && set & FIRST_THREE != 0 && set & LAST_THREE != 0
+}
+
+/// Ends the open range with the last byte that is set of a dense block in front of `position`.
+#[inline]
+fn close(dense: Option<u64>, position: usize, open: &mut Range<usize>) {
+    if let Some(set) = dense {
+        open.end = position - set.leading_zeros() as usize;
+    }
 }
 
 /// Adds the bytes of a block to the ranges.
