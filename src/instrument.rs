@@ -35,7 +35,6 @@
 //! - What stays the same is borrowed, not copied: where the compiled code is already known, the
 //!   instrumented bytes are only hashed.
 
-use crate::buffer;
 use crate::error::{Error, Result, Stage};
 use crate::module::{Module, Section, Table, section_id, section_rank};
 use std::borrow::Cow;
@@ -125,7 +124,7 @@ impl Names {
 impl Instrumented<'_> {
     /// The bytes in one piece.
     pub fn to_wasm(&self) -> Vec<u8> {
-        let mut wasm = buffer::with_capacity(self.bytes.len);
+        let mut wasm = Vec::with_capacity(self.bytes.len);
         for piece in &self.bytes.pieces {
             wasm.extend_from_slice(piece);
         }

@@ -9,7 +9,6 @@
 //!
 //! No input makes this crate panic; every failure is an [`Error`] with a stable code.
 
-pub mod buffer;
 pub mod cache;
 pub mod cancel;
 pub mod compile;

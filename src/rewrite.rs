@@ -24,7 +24,6 @@
 //! always, any other section where nothing in it differs. The buffer has the output's exact size
 //! from the beginning, and every byte of memory goes into it straight from the guest.
 
-use crate::buffer;
 use crate::error::{Error, Result, Stage};
 use crate::module::{Module, REACTOR_INIT, Section, section_id, section_rank};
 use crate::options::{Options, Rename};
@@ -54,7 +53,7 @@ pub fn rewrite(
         Piece::Data => data.len(),
     });
     let len = len.sum();
-    let mut output = buffer::with_capacity(len);
+    let mut output = Vec::with_capacity(len);
     for piece in pieces {
         match piece {
             Piece::Bytes(bytes) => output.extend_from_slice(&bytes),

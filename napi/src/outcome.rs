@@ -10,7 +10,7 @@ use napi_derive::napi;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use wasm_preinit::{Cancel, Error, ErrorKind, Initialized, Options, Reason, Stage, buffer};
+use wasm_preinit::{Cancel, Error, ErrorKind, Initialized, Options, Reason, Stage};
 
 /// Makes the JavaScript object, on the JavaScript thread.
 pub type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Outcome> + Send>;
@@ -38,7 +38,7 @@ impl Job {
         let bridge = session.map(Session::bridge);
         let (options, timeout) = options.convert(bridge.clone());
         Self {
-            wasm: buffer::copy(wasm),
+            wasm: wasm.to_vec(),
             options,
             timeout,
             cancel,
@@ -98,9 +98,11 @@ impl Job {
         }
         move || {
             let run = Run::perform(&wasm, &options, &cancel);
-            drop((wasm, options));
+            drop(options);
             cancel.finish();
             settle_once(run);
+            // Freeing megabytes takes a while, and nobody waits for it.
+            drop(wasm);
         }
     }
 }
