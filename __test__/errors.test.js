@@ -270,6 +270,15 @@ describe('input that is no valid module', () => {
     }
   })
 
+  test('is ERR_INVALID_WASM where only the start function is named and not declared', async () => {
+    // `ref.func` may name functions that are exported; the start function is not one of them.
+    const error = await failure(`(module
+      (func $s) (start $s)
+      (func (export "wizer.initialize") (drop (ref.func $s))))`)
+    assert.equal(error.code, 'ERR_INVALID_WASM')
+    assert.ok(error.offset)
+  })
+
   test('is ERR_INVALID_WASM with an offset where it ends early, wherever it is cut', async () => {
     const wasm = await assemble(`(module
       (import "a" "b" (func)) (memory (export "memory") 1) (global i32 (i32.const 1))

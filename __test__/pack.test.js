@@ -146,10 +146,8 @@ describe('the packages', () => {
     )
     const dependencies = [
       'common-path-prefix',
-      'env-paths',
       'find-cache-dir',
       'find-up',
-      'is-safe-filename',
       'locate-path',
       'p-limit',
       'p-locate',

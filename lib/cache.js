@@ -1,9 +1,10 @@
 // Where compiled code is kept: the `cache` option and the environment in, the binding's option out.
 //
-// A folder that the user names comes first, then the nearest project's, then the user's own.
+// A folder that the user names comes first, then the nearest project's, then the user's own. Where
+// there is none of them, nothing is kept.
 
-import { resolve } from 'node:path'
-import envPaths from 'env-paths'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
 import findCacheDirectory from 'find-cache-dir'
 import * as binding from '../binding.js'
 
@@ -24,23 +25,50 @@ export function bindingCache(cache) {
   const maxBytes = maxBytesOf(process.env.WASM_PREINIT_CACHE_MAX_BYTES)
   const named = cache === true ? process.env.WASM_PREINIT_CACHE_DIR : cache
   if (named) return { directory: resolve(named), named: true, maxBytes }
-  return {
-    directory: findCacheDirectory({ name: NAME }) ?? envPaths(NAME, { suffix: '' }).cache,
-    named: false,
-    maxBytes,
+  const directory = projectFolder() ?? userFolder()
+  return directory === undefined ? undefined : { directory, named: false, maxBytes }
+}
+
+/** The folder that tools share in a project, where there is a project. */
+function projectFolder() {
+  try {
+    return findCacheDirectory({ name: NAME })
+  } catch {
+    // The current directory was removed.
+    return undefined
+  }
+}
+
+/** The folder of a user's caches, where each system wants it; a user may have no home. */
+function userFolder() {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
+  try {
+    if (process.platform === 'win32') {
+      return join(LOCALAPPDATA || join(homedir(), 'AppData', 'Local'), NAME, 'Cache')
+    }
+    if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', NAME)
+    return join(XDG_CACHE_HOME || join(homedir(), '.cache'), NAME)
+  } catch {
+    return undefined
   }
 }
 
 /** @param {string | undefined} text */
 function maxBytesOf(text) {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : DEFAULT_MAX_BYTES
+  if (text === undefined || text === '') return DEFAULT_MAX_BYTES
+  if (/^\d+$/.test(text)) return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
+  warnOfCache(`WASM_PREINIT_CACHE_MAX_BYTES is not a number of bytes: ${text}`)
+  return DEFAULT_MAX_BYTES
 }
 
 let isWaitingAtExit = false
 
-/** Lets the process end only when the code that it has compiled is written, or can't be. */
+/**
+ * Lets the process end only when the code that it has compiled is written, or can't be. On Linux, the
+ * addon does that by itself.
+ */
 export function finishWritesAtExit() {
-  if (isWaitingAtExit) return
+  if (isWaitingAtExit || process.platform === 'linux') return
   isWaitingAtExit = true
   process.once('exit', () => binding.finishCacheWrites(LONGEST_WRITE))
 }

@@ -211,7 +211,7 @@ function boolean(key, value) {
  */
 function booleanOrPath(key, value) {
   if (value === '') throw new InvalidOptionError(key, `the option \`${key}\` is an empty path`)
-  if (typeof value === 'string') return string(key, value)
+  if (typeof value === 'string') return noNul(key, string(key, value))
   if (typeof value === 'boolean') return value
   throw wrongType(key, 'a boolean or a path', value)
 }

@@ -140,7 +140,7 @@ impl Source for Own<'_> {
     }
 
     fn is_valid_if_compiled(&self) -> bool {
-        !self.instrumented.adds_indices
+        !self.instrumented.accepts_more
     }
 
     fn validate(&self) -> Result<()> {
@@ -213,6 +213,18 @@ impl Purpose {
     }
 }
 
+/// Which compilers are tried, in this order.
+fn attempts(choice: EngineChoice) -> &'static [(Tier, Purpose)] {
+    match choice {
+        EngineChoice::Auto => &[
+            (Tier::Baseline, Purpose::First),
+            (Tier::Optimizing, Purpose::Fallback),
+        ],
+        EngineChoice::Baseline => &[(Tier::Baseline, Purpose::First)],
+        EngineChoice::Optimizing => &[(Tier::Optimizing, Purpose::First)],
+    }
+}
+
 struct Compiler {
     max_stack: usize,
     /// Whether this process keeps the code. Code belongs to an engine, and there is one for each
@@ -250,14 +262,28 @@ impl Compiler {
         let engine = self
             .engine(Tier::Optimizing)
             .map_err(|message| source.refused(ANY, &message))?;
-        let name = Name::new(&engine, &source.hash(), purpose);
+        // What one folder holds, another one is to hold as well when it is named.
+        let folder = self.directory.as_ref().map(Directory::path);
+        let purpose = format!("{purpose} {folder:?}");
+        let name = Name::new(&engine, &source.hash(), &purpose);
         let mut compiled = false;
+        let mut was_here = true;
         let mut warning = None;
         let code = cache::in_memory(&name, || {
             let obtained = self.load_or_make(source, choice)?;
+            was_here = false;
             (compiled, warning) = (obtained.compiled, obtained.warning);
             Ok::<_, Error>(obtained.code)
         })?;
+        if was_here && let Some(directory) = &self.directory {
+            for (tier, purpose) in attempts(choice) {
+                if *tier == code.tier
+                    && let Ok(engine) = self.engine(*tier)
+                {
+                    directory.touch(&Name::new(&engine, &source.hash(), purpose.name()));
+                }
+            }
+        }
         Ok(Obtained {
             code,
             compiled,
@@ -266,14 +292,7 @@ impl Compiler {
     }
 
     fn load_or_make(&self, source: &dyn Source, choice: EngineChoice) -> Result<Obtained> {
-        let attempts: &[(Tier, Purpose)] = match choice {
-            EngineChoice::Auto => &[
-                (Tier::Baseline, Purpose::First),
-                (Tier::Optimizing, Purpose::Fallback),
-            ],
-            EngineChoice::Baseline => &[(Tier::Baseline, Purpose::First)],
-            EngineChoice::Optimizing => &[(Tier::Optimizing, Purpose::First)],
-        };
+        let attempts = attempts(choice);
         if let Some(directory) = &self.directory {
             for &(tier, purpose) in attempts {
                 let Ok(engine) = self.engine(tier) else {

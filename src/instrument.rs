@@ -50,9 +50,10 @@ pub struct Instrumented<'m> {
     bytes: Pieces<'m>,
     pub names: Names,
     code: Option<CodeShift>,
-    /// Whether an index space has grown: an index that is out of range in the user's bytes may be
-    /// in range here, so what the compiler accepts says nothing of them.
-    pub adds_indices: bool,
+    /// Whether the compiler may accept this where the user's bytes are invalid: an index that is out
+    /// of range there may be in range here where an index space has grown, and `ref.func` may name a
+    /// function that is exported here, as the start function is.
+    pub accepts_more: bool,
     hash: OnceLock<blake3::Hash>,
 }
 
@@ -181,7 +182,8 @@ pub fn instrument<'m>(module: &Module<'m>) -> Result<Instrumented<'m>> {
 
     let mut pending = added.sections;
     let grown = [section_id::FUNCTION, section_id::TABLE, section_id::MEMORY];
-    let adds_indices = grown.iter().any(|&id| pending.contains_key(&order(id)));
+    let has_grown = grown.iter().any(|&id| pending.contains_key(&order(id)));
+    let accepts_more = has_grown || module.start.is_some();
     for section in &module.sections {
         if section.id == section_id::CUSTOM {
             if section.custom_name == "name" {
@@ -213,7 +215,7 @@ pub fn instrument<'m>(module: &Module<'m>) -> Result<Instrumented<'m>> {
         bytes: wasm,
         names,
         code,
-        adds_indices,
+        accepts_more,
         hash: OnceLock::new(),
     })
 }

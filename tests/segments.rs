@@ -257,6 +257,77 @@ fn bytes_in_the_upper_half_of_a_32_bit_memory_stay_where_they_are() {
     }
 }
 
+/// A module with many active segments, and one that is passive where code names it.
+fn with_segments(active: usize, code: &str, passive: &str) -> Vec<u8> {
+    let active: String = (0..active)
+        .map(|number| format!("(data (i32.const {}) \"\\01\")", number % 100))
+        .collect();
+    assemble(&format!(
+        r#"(module
+            (memory (export "memory") 1)
+            {active} {passive}
+            (func (export "wizer-initialize") (i32.store8 (i32.const 200) (i32.const 1)))
+            (func (export "later") {code})
+            ;; What memory.init and data.drop begin with, in a constant.
+            (func (export "constants") (result i64) (i64.const 0x7c0908fc_0908fc00)))"#
+    ))
+}
+
+fn with_data_count(wasm: &[u8]) -> Vec<u8> {
+    let module = Module::parse(wasm).unwrap_or_else(|error| panic!("{error}"));
+    assert!(module.data_count.is_none(), "the text needs none");
+    let code = module.section(10).expect("it has code").range.start;
+    let mut counted = wasm[..code].to_vec();
+    let count = wasm_encoder::DataCountSection {
+        count: u32::try_from(module.data.len()).expect("there are few"),
+    };
+    wasm_encoder::Section::append_to(&count, &mut counted);
+    counted.extend_from_slice(&wasm[code..]);
+    counted
+}
+
+#[test]
+fn segments_that_no_code_names_leave_no_trace_although_they_are_counted() {
+    // More than the default cap.
+    let wasm = with_data_count(&with_segments(20_000, "", ""));
+    let output = initialize(&wasm, &Options::default()).expect("none has to stay");
+    assert_eq!(segment_count(&output.wasm), 2);
+    assert!(memories(&output.wasm) == memories_after_init(&wasm));
+}
+
+#[test]
+fn segments_that_code_names_all_keep_their_place() {
+    let drop_last = "(data.drop 20000)";
+    let wasm = with_segments(20_000, drop_last, "(data \"passive\")");
+    let output = initialize(&wasm, &Options::default()).expect("the default rises");
+    assert_eq!(segment_count(&output.wasm), 20_001);
+    assert!(memories(&output.wasm) == memories_after_init(&wasm));
+    assert_refused(with_cap(&wasm, 20_000), 20_001);
+}
+
+#[test]
+fn every_instruction_that_names_a_segment_keeps_it() {
+    for code in [
+        "(memory.init 12 (i32.const 0) (i32.const 0) (i32.const 0))",
+        "(data.drop 12)",
+        "(drop (array.new_data $bytes 12 (i32.const 0) (i32.const 0)))",
+        "(array.init_data $bytes 12 (array.new $bytes (i32.const 0) (i32.const 9)) \
+            (i32.const 0) (i32.const 0) (i32.const 0))",
+    ] {
+        let wasm = with_segments(
+            12,
+            code,
+            "(type $bytes (array (mut i8))) (data \"passive\")",
+        );
+        let output = initialize(&wasm, &Options::default())
+            .expect("it runs")
+            .wasm;
+        let module = Module::parse(&output).unwrap_or_else(|error| panic!("{error}"));
+        assert!(module.data[12].passive, "{code}");
+        assert_eq!(module.data[12].len, 7, "{code}");
+    }
+}
+
 /// Active segments of two memories; the second has 64-bit addresses.
 fn written_memories() -> impl Strategy<Value = Vec<u8>> {
     let bytes = prop::collection::vec(prop_oneof![Just(0_u8), any::<u8>()], 1..40);

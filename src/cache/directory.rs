@@ -72,11 +72,21 @@ impl Directory {
                 });
                 None
             }
+            // The error's own text names the temporary file, which is another one each time.
             Err(error) => Some(warning(
                 &self.path,
-                &format!("it can't be written: {error}"),
+                &format!("it can't be written: {}", error.kind()),
             )),
         }
+    }
+
+    /// Notes that the code was used, wherever it was taken from.
+    pub fn touch(&self, name: &Name) {
+        file::touch(&self.file(name));
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn file(&self, name: &Name) -> PathBuf {

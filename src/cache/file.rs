@@ -36,9 +36,20 @@ pub fn load(path: &Path, name: &Name, engine: &Engine) -> Option<Module> {
     if !is_sound(&mut file, name).ok()? {
         return None;
     }
-    // When the folder is full, what was used last stays. It may be read-only.
-    let _ = file.set_modified(SystemTime::now());
+    set_used(&file);
     map(engine, file)
+}
+
+/// Notes that a file was used.
+pub fn touch(path: &Path) {
+    if let Ok(file) = open(path) {
+        set_used(&file);
+    }
+}
+
+/// When the folder is full, what was used last stays. It may be read-only, or another user's.
+fn set_used(file: &File) {
+    let _ = file.set_modified(SystemTime::now());
 }
 
 #[expect(unsafe_code, reason = "compiled code from a file")]
@@ -50,6 +61,10 @@ fn map(engine: &Engine, file: File) -> Option<Module> {
 
 #[cfg(not(windows))]
 fn open(path: &Path) -> io::Result<File> {
+    // Opening a pipe would wait for somebody to write into it.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
     File::open(path)
 }
 

@@ -7,6 +7,8 @@ use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::sync::Once;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, SystemTime};
@@ -15,6 +17,10 @@ use wasmtime::Module;
 
 /// A file that is being written for longer than this was left behind by a process that was killed.
 const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// A disk that takes longer has other problems.
+#[cfg(target_os = "linux")]
+const LONGEST_WAIT_AT_EXIT: Duration = Duration::from_secs(5);
 
 /// One piece of code to write.
 pub struct Write {
@@ -40,6 +46,7 @@ static IDLE: Condvar = Condvar::new();
 
 /// Writes in the background.
 pub fn write(write: Write) {
+    finish_at_exit();
     let mut writer = lock();
     writer.waiting.push_back(write);
     if !writer.running {
@@ -62,6 +69,25 @@ pub fn finish_writes(timeout: Duration) {
         .map(drop);
 }
 
+/// Lets the end of the process wait for what is being written, whichever thread has asked for it and
+/// whether or not that is still there. Elsewhere, threads are gone by the time that this is called.
+#[cfg(target_os = "linux")]
+fn finish_at_exit() {
+    extern "C" fn finish() {
+        finish_writes(LONGEST_WAIT_AT_EXIT);
+    }
+    static ONCE: Once = Once::new();
+    #[expect(unsafe_code, reason = "what the C library calls at the end")]
+    // SAFETY: the function takes and returns nothing, never unwinds, and stays loaded: a Node addon
+    // for Linux is linked with `-z nodelete`.
+    ONCE.call_once(|| {
+        let _ = unsafe { libc::atexit(finish) };
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+fn finish_at_exit() {}
+
 fn lock() -> MutexGuard<'static, Writer> {
     WRITER.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -82,6 +108,10 @@ fn write_all() {
 
 fn perform(write: Write) -> io::Result<()> {
     let image = write.module.serialize().map_err(io::Error::other)?;
+    if image.len() as u64 > write.max_bytes {
+        // All others would go for one that has to go as well.
+        return Ok(());
+    }
     file::write(write.temporary, &write.path, &write.name, &image)?;
     if let Some(directory) = write.path.parent() {
         make_room(directory, write.max_bytes)?;
@@ -112,8 +142,11 @@ fn make_room(directory: &Path, max_bytes: u64) -> io::Result<()> {
         if total <= max_bytes {
             break;
         }
-        if fs::remove_file(path).is_ok() {
-            total -= len;
+        match fs::remove_file(path) {
+            Ok(()) => total -= len,
+            // Another process that makes room was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => total -= len,
+            Err(_) => {}
         }
     }
     Ok(())
