@@ -359,9 +359,10 @@ impl Compiler {
         source: &dyn Source,
         purpose: Purpose,
     ) -> Option<String> {
+        let directory = self.directory.as_ref()?;
         let engine = self.engine(tier).ok()?;
         let name = Name::new(&engine, &source.hash(), purpose.name());
-        self.directory.as_ref()?.store(&name, module)
+        directory.store(&name, module)
     }
 
     fn engine(&self, tier: Tier) -> Result<Engine, String> {

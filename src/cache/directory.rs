@@ -3,12 +3,18 @@
 //! Whoever can write there can run machine code in this process, so a folder that other users can
 //! write is refused. A folder that this process can't write still serves what it holds.
 
-use super::{Name, file, writer};
+use super::writer::{self, Write};
+use super::{Name, file};
 use crate::error::{Error, ErrorKind, Result, Stage};
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 use wasmtime::{Engine, Module};
+
+/// Making a file takes microseconds, and much longer while a disk is busy: then nobody waits for it.
+const LONGEST_WAIT_FOR_A_FILE: Duration = Duration::from_millis(20);
 
 /// A folder of compiled code.
 #[derive(Clone, Debug)]
@@ -58,26 +64,31 @@ impl Directory {
         file::load(&self.file(name), name, engine)
     }
 
-    /// Writes the code beside whatever follows. Says what keeps it from being written.
+    /// Writes the code beside whatever follows. Says what keeps it from being written, where that shows
+    /// at once.
     pub fn store(&self, name: &Name, module: &Module) -> Option<String> {
-        // Made here, not by the writer, to tell the user if that fails.
-        match file::temporary(&self.path) {
-            Ok(temporary) => {
-                writer::write(writer::Write {
-                    name: *name,
-                    module: module.clone(),
-                    temporary,
-                    path: self.file(name),
-                    max_bytes: self.max_bytes,
-                });
-                None
-            }
-            // The error's own text names the temporary file, which is another one each time.
-            Err(error) => Some(warning(
-                &self.path,
-                &format!("it can't be written: {}", error.kind()),
-            )),
-        }
+        let (sender, receiver) = channel();
+        let directory = self.path.clone();
+        let path = self.file(name);
+        let (name, module, max_bytes) = (*name, module.clone(), self.max_bytes);
+        writer::write(move || {
+            let temporary = file::temporary(&directory);
+            // Nobody may listen any more.
+            let _ = sender.send(temporary.as_ref().err().map(io::Error::kind));
+            Some(Write {
+                name,
+                module,
+                temporary: temporary.ok()?,
+                path,
+                max_bytes,
+            })
+        });
+        // The error's own text names the temporary file, which is another one each time.
+        let problem = receiver.recv_timeout(LONGEST_WAIT_FOR_A_FILE).ok()??;
+        Some(warning(
+            &self.path,
+            &format!("it can't be written: {problem}"),
+        ))
     }
 
     /// Notes that the code was used, wherever it was taken from.

@@ -35,27 +35,46 @@ pub struct Write {
 struct Writer {
     waiting: VecDeque<Write>,
     running: bool,
+    /// Writes whose file is being made.
+    preparing: usize,
 }
 
 static WRITER: Mutex<Writer> = Mutex::new(Writer {
     waiting: VecDeque::new(),
     running: false,
+    preparing: 0,
 });
 
 static IDLE: Condvar = Condvar::new();
 
-/// Writes in the background.
-pub fn write(write: Write) {
+/// Makes a file and writes it, both in the background: even making one can wait for a disk.
+pub fn write(prepare: impl FnOnce() -> Option<Write> + Send + 'static) {
     finish_at_exit();
-    let mut writer = lock();
-    writer.waiting.push_back(write);
+    lock().preparing += 1;
+    let spawned = Builder::new().spawn(move || {
+        let write = catch_unwind(AssertUnwindSafe(prepare));
+        let mut writer = lock();
+        if let Ok(Some(write)) = write {
+            writer.waiting.push_back(write);
+            start(&mut writer);
+        }
+        writer.preparing -= 1;
+        IDLE.notify_all();
+    });
+    if spawned.is_err() {
+        // Out of threads: a cache is not worth waiting for.
+        lock().preparing -= 1;
+    }
+}
+
+/// Starts the thread that writes, if it does not run.
+fn start(writer: &mut Writer) {
     if !writer.running {
         let spawned = Builder::new()
             .name("wasm-preinit cache".to_owned())
             .spawn(write_all);
         writer.running = spawned.is_ok();
         if spawned.is_err() {
-            // Out of threads: a cache is not worth waiting for.
             writer.waiting.clear();
         }
     }
@@ -65,7 +84,9 @@ pub fn write(write: Write) {
 pub fn finish_writes(timeout: Duration) {
     // A time-out leaves the thread writing, which is all that can be done about it.
     let _ = IDLE
-        .wait_timeout_while(lock(), timeout, |writer| writer.running)
+        .wait_timeout_while(lock(), timeout, |writer| {
+            writer.running || writer.preparing > 0
+        })
         .map(drop);
 }
 
