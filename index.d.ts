@@ -107,8 +107,7 @@ export interface InitializeOptions {
    * `false` keeps nothing and uses nothing. The output is the same in any case.
    *
    * `true` is the folder that the environment variable `WASM_PREINIT_CACHE_DIR` names, else
-   * `node_modules/.cache/wasm-preinit` of the nearest project (or where `CACHE_DIR` moves the caches of
-   * its tools to), else the user's own cache folder.
+   * `node_modules/.cache/wasm-preinit` of the nearest project, else the user's own cache folder.
    * A folder holds up to 1 GiB, or as many bytes as `WASM_PREINIT_CACHE_MAX_BYTES` says; what was used
    * longest ago goes first. This process keeps up to 256 MiB of what it has used.
    *

@@ -696,7 +696,9 @@ describe('runs', () => {
         progress()
         return released.has(number) ? 1 : 0
       }
-      return initialize(ASKING, { imports: { e: { ask } } }).then(() => active.delete(number))
+      return initialize(ASKING, { imports: { e: { ask } }, cache: false }).then(() =>
+        active.delete(number),
+      )
     })
     /** @param {() => boolean} condition */
     const until = (condition) =>

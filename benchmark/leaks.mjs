@@ -126,7 +126,7 @@ const PATHS = {
   },
   'an abort at once': () => {
     const abort = new AbortController()
-    const run = initialize(QUICK, { engine: 'optimizing', signal: abort.signal })
+    const run = initialize(QUICK, { engine: 'optimizing', cache: false, signal: abort.signal })
     abort.abort()
     return failing('ABORT_ERR', run)
   },

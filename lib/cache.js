@@ -3,9 +3,9 @@
 // A folder that the user names comes first, then the nearest project's, then the user's own. Where
 // there is none of them, nothing is kept.
 
+import { accessSync, constants, existsSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
-import findCacheDirectory from 'find-cache-dir'
+import { dirname, join, resolve } from 'node:path'
 import * as binding from '../binding.js'
 
 const NAME = 'wasm-preinit'
@@ -29,12 +29,24 @@ export function bindingCache(cache) {
   return directory === undefined ? undefined : { directory, named: false, maxBytes }
 }
 
-/** The folder that tools share in a project, where there is a project. */
+/**
+ * The folder that tools share in the nearest project, where there is one that can be written. No
+ * package finds it: those that do import `node:process`, which opens standard input and keeps guests
+ * from waiting for it.
+ */
 function projectFolder() {
   try {
-    return findCacheDirectory({ name: NAME })
+    let project = process.cwd()
+    while (!existsSync(join(project, 'package.json'))) {
+      const parent = dirname(project)
+      if (parent === project) return undefined
+      project = parent
+    }
+    const modules = join(project, 'node_modules')
+    accessSync(existsSync(modules) ? modules : project, constants.W_OK)
+    return join(modules, '.cache', NAME)
   } catch {
-    // The current directory was removed.
+    // It can't be written, or the current directory was removed.
     return undefined
   }
 }
