@@ -1,5 +1,6 @@
 // Runs a script in a Node of its own, where it may crash, exit or hang without harm.
 
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
@@ -29,4 +30,15 @@ export async function runScript(script, { env = {}, flags = [], input = '' } = {
     once(child, 'close'),
   ])
   return { status, signal, stdout, stderr }
+}
+
+/**
+ * What a script prints that must end by itself, and well.
+ * @param {string} script
+ * @param {Parameters<typeof runScript>[1]} [options]
+ */
+export async function printedBy(script, options) {
+  const { status, signal, stdout, stderr } = await runScript(script, options)
+  assert.deepEqual({ status, signal }, { status: 0, signal: null }, stderr)
+  return stdout
 }

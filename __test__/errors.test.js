@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { InitializeError, initialize, initializeSync } from '../index.js'
 import { assemble, isValid } from './compare.js'
-import { SECTION, section } from './sections.js'
+import { withInvalidBody } from './failure.js'
 
 /** @typedef {import('../index.js').InitializeOptions} InitializeOptions */
 
@@ -214,24 +214,13 @@ describe('a function import that nobody supplies', () => {
   })
 })
 
-/** A module with a function body that is invalid, and all else in order. */
-async function invalidBody() {
-  const wasm = await assemble(`(module
-    (memory (export "memory") 1) (func (export "other"))
-    (func (export "typed") (param i32) (result i64) (i64.const 1))
-    (func (export "wizer.initialize") (i32.store (i32.const 1) (i32.const 2))))`)
-  const code = section(wasm, SECTION.code)
-  assert.ok(code)
-  const broken = Buffer.from(wasm)
-  const store = broken.indexOf(Buffer.from([0x36, 2, 0]), code.contents)
-  broken.fill(0x01, store, store + 3)
-  assert.equal(isValid(broken), false)
-  return { broken, from: store, to: code.end }
-}
+/** Functions beside one whose body is invalid. */
+const OTHERS = `(func (export "other"))
+  (func (export "typed") (param i32) (result i64) (i64.const 1))`
 
 describe('an init function that is not there', () => {
   test('is ERR_INIT_FUNC_MISSING with the exports that would fit, before anything is compiled', async () => {
-    const { broken } = await invalidBody()
+    const { broken } = await withInvalidBody(OTHERS)
     const error = await failure(broken, { initFunc: 'setup' })
     assert.equal(error.code, 'ERR_INIT_FUNC_MISSING')
     assert.equal(error.stage, 'parse')
@@ -246,7 +235,7 @@ describe('an init function that is not there', () => {
   })
 
   test('is ERR_INIT_FUNC_TYPE where it takes or returns something, before anything is compiled', async () => {
-    const { broken } = await invalidBody()
+    const { broken } = await withInvalidBody(OTHERS)
     const error = await failure(broken, { initFunc: 'typed' })
     assert.equal(error.code, 'ERR_INIT_FUNC_TYPE')
     assert.match(error.message, /`typed`.*\[i32\] -> \[i64\].*`wizer\.initialize`/)
@@ -261,7 +250,7 @@ describe('an init function that is not there', () => {
 
 describe('input that is no valid module', () => {
   test('is ERR_INVALID_WASM with the offset of an invalid instruction', async () => {
-    const { broken, from, to } = await invalidBody()
+    const { broken, from, to } = await withInvalidBody(OTHERS)
     for (const engine of /** @type {const} */ ([...ENGINES, 'auto'])) {
       const error = await failure(broken, { engine })
       assert.equal(error.code, 'ERR_INVALID_WASM')
@@ -339,7 +328,7 @@ test('a memory that no host has is ERR_MEMORY_LIMIT', async () => {
 })
 
 test('a rename that does not fit the module is ERR_INVALID_OPTION, before anything is compiled', async () => {
-  const { broken } = await invalidBody()
+  const { broken } = await withInvalidBody(OTHERS)
   for (const [renameFuncs, message] of /** @type {Array<[Record<string, string>, RegExp]>} */ ([
     [{ go: 'absent' }, /`absent`/],
     [{ one: 'other', two: 'other' }, /`other` is renamed twice/],

@@ -13,7 +13,7 @@ import { Worker, isMainThread, parentPort } from 'node:worker_threads'
 import { InitializeError, initialize, initializeSync, inspect } from '../index.js'
 import { runScript } from './child.js'
 import { assemble, functions, instantiate, isValid, memoryOf } from './compare.js'
-import { SECTION, section } from './sections.js'
+import { failure, rejection, withInvalidBody } from './failure.js'
 
 /**
  * @typedef {import('../index.js').InitializeOptions} InitializeOptions
@@ -44,30 +44,6 @@ let group = ''
  * @param {(run: Run) => Promise<unknown>} check
  */
 const each = (name, check) => cases.push({ group, name, check })
-
-/**
- * What a run rejects with.
- * @param {Promise<unknown>} running
- */
-async function rejection(running) {
-  try {
-    await running
-  } catch (error) {
-    return /** @type {any} */ (error)
-  }
-  assert.fail('the run did not fail')
-}
-
-/**
- * The `InitializeError` that a run rejects with.
- * @param {Promise<unknown>} running
- * @returns {Promise<InitializeError & { cause?: unknown }>}
- */
-async function failure(running) {
-  const error = await rejection(running)
-  assert.ok(error instanceof InitializeError, String(error))
-  return error
-}
 
 /**
  * The same imports and init function in V8.
@@ -500,7 +476,7 @@ each('stays an import of the output', async (run) => {
 })
 
 each('that is missing is ERR_IMPORT_MISSING, before anything is compiled', async (run) => {
-  const wasm = await withInvalidBody(`
+  const { broken: wasm } = await withInvalidBody(`
     (import "e" "g" (global i32)) (import "e" "h" (global f64)) (import "e" "f" (func))`)
   /** @type {Array<InitializeOptions['imports']>} */
   const lacking = [undefined, {}, { e: {} }, { other: { g: 1 } }, () => ({})]
@@ -612,24 +588,8 @@ each('go before WASI and preloaded modules', async (run) => {
 
 group = 'undefinedImports'
 
-/**
- * A module whose only function body is invalid, so that compiling it would fail.
- * @param {string} fields
- */
-async function withInvalidBody(fields) {
-  const wasm = await assemble(`(module ${fields} (memory (export "memory") 1)
-    (func (export "wizer.initialize") (i32.store (i32.const 1) (i32.const 2))))`)
-  const code = section(wasm, SECTION.code)
-  assert.ok(code)
-  const broken = Buffer.from(wasm)
-  const store = broken.indexOf(Buffer.from([0x36, 2, 0]), code.contents)
-  broken.fill(0x01, store, store + 3)
-  assert.equal(isValid(broken), false)
-  return broken
-}
-
 each("'error' lists all functions that are missing, before anything is compiled", async (run) => {
-  const wasm = await withInvalidBody(`
+  const { broken: wasm } = await withInvalidBody(`
     (import "a" "one" (func)) (import "a" "two" (func (param i32))) (import "b" "one" (func))
     (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))`)
   const imports = { a: { two: () => {} } }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { runScript } from './child.js'
+import { printedBy, runScript } from './child.js'
 
 /** Hung children are ended after this time; nothing is asserted on it. */
 const WATCHDOG_MS = 120_000
@@ -91,22 +91,11 @@ const worker = (action) => `
     return worker
   }`
 
-/**
- * Runs a script that must end by itself, and well.
- * @param {string} script
- * @param {Parameters<typeof runScript>[1]} [options]
- */
-async function printedBy(script, options) {
-  const { status, signal, stdout, stderr } = await runScript(PRELUDE + script, options)
-  assert.deepEqual({ status, signal }, { status: 0, signal: null }, stderr)
-  return stdout
-}
-
 describe('a worker can be terminated in the middle of', () => {
   for (const [what, action] of Object.entries(IN_THE_MIDDLE)) {
     test(what, async () => {
       const stdout = await printedBy(
-        `${worker(action)}
+        `${PRELUDE}${worker(action)}
         const workers = await Promise.all([begin(), begin()])
         await Promise.all(workers.map((worker) => worker.terminate()))
         globalThis.gc()
@@ -122,7 +111,7 @@ describe('a worker can be terminated in the middle of', () => {
 })
 
 test('guests of terminated workers stop, so that others get their turn', async () => {
-  const stdout = await printedBy(`${worker(`
+  const stdout = await printedBy(`${PRELUDE}${worker(`
     initialize(ENDLESS)
     say()`)}
     const { availableParallelism } = await import('node:os')
@@ -161,20 +150,20 @@ describe('the process exits with its status in the middle of', () => {
 describe('the process is kept alive', () => {
   test('by an endless guest, until its timeout', async () => {
     const stdout = await printedBy(
-      'initialize(ENDLESS, { timeout: 50 }).catch((error) => console.log(error.code))',
+      `${PRELUDE}initialize(ENDLESS, { timeout: 50 }).catch((error) => console.log(error.code))`,
     )
     assert.equal(stdout, 'ERR_TIMEOUT\n')
   })
 
   test('by a guest that calls imports, until it is done', async () => {
-    const stdout = await printedBy(`
+    const stdout = await printedBy(`${PRELUDE}
       const imports = { host: { outer() { console.log('called') }, inner() {} } }
       initialize(NESTED, { imports }).then(() => console.log('done'))`)
     assert.equal(stdout, 'called\ndone\n')
   })
 
   test('by no run that is over', async () => {
-    const stdout = await printedBy(`
+    const stdout = await printedBy(`${PRELUDE}
       globalThis.kept = []
       const host = { outer() {}, inner() {} }
       await initialize(NESTED, { imports: (guest) => (kept.push(guest), { host }), timeout: 3_600_000 })
@@ -197,7 +186,7 @@ describe('workers with imports of their own', () => {
       const { exports } = new WebAssembly.Instance(new WebAssembly.Module(output),
         { host: { number() {} } })
       parentPort.postMessage([...new Int32Array(exports.memory.buffer, 0, 2)])`
-    const stdout = await printedBy(`
+    const stdout = await printedBy(`${PRELUDE}
       const source = ${JSON.stringify(PRELUDE + action)}
       const results = await Promise.all([10, 20, 30, 40].map((number) => {
         const worker = new Worker(source, { eval: true, execArgv: ['--input-type=module'] })
@@ -226,7 +215,8 @@ describe('the caller may transfer at once, as it is copied before the call retur
   for (const [what, run] of Object.entries(INPUTS)) {
     test(what, async () => {
       const stdout = await printedBy(
-        `const IO = \`
+        `${PRELUDE}
+        const IO = \`
           (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
           (import "wasi_snapshot_preview1" "path_open"
             (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
@@ -266,7 +256,8 @@ describe('the caller may transfer at once, as it is copied before the call retur
 
 test('imports are garbage when their run is over, whichever way it ended', async () => {
   const stdout = await printedBy(
-    `let collected = 0
+    `${PRELUDE}
+    let collected = 0
     const registry = new FinalizationRegistry(() => collected++)
     async function run(outer) {
       const host = { outer, inner() {} }

@@ -8,9 +8,10 @@ import { availableParallelism } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { InitializeError, initialize, initializeSync } from '../index.js'
+import { initialize, initializeSync } from '../index.js'
 import { runScript } from './child.js'
 import { assemble, instantiate, memoryOf } from './compare.js'
+import { failure, rejection } from './failure.js'
 import { dependency, readFastly } from './modules.js'
 
 /**
@@ -47,30 +48,6 @@ const ASKING = await assemble(`(module
   (func (export "wizer.initialize") (loop $again (br_if $again (i32.eqz (call $ask))))))`)
 
 const SILENT = { e: { running() {} } }
-
-/**
- * What a run rejects with.
- * @param {Promise<unknown>} running
- */
-async function rejection(running) {
-  try {
-    await running
-  } catch (error) {
-    return /** @type {any} */ (error)
-  }
-  assert.fail('the run did not fail')
-}
-
-/**
- * The `InitializeError` that a run rejects with.
- * @param {Promise<unknown>} running
- * @returns {Promise<InitializeError>}
- */
-async function failure(running) {
-  const error = await rejection(running)
-  assert.ok(error instanceof InitializeError, String(error))
-  return error
-}
 
 /** Fails when a run is not as good as the first. */
 async function assertUnharmed() {

@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { initialize, initializeSync } from '../index.js'
-import { runScript } from './child.js'
+import { printedBy, runScript } from './child.js'
 import { assemble, memoryOf, instantiate } from './compare.js'
 import { FASTLY_OPTIONS, readFastly } from './modules.js'
 
@@ -32,17 +32,6 @@ const PRELUDE = `
 `
 
 /**
- * Runs a script that must end well by itself.
- * @param {string} script
- * @param {Parameters<typeof runScript>[1]} [options]
- */
-async function printedBy(script, options) {
-  const { status, signal, stdout, stderr } = await runScript(PRELUDE + script, options)
-  assert.deepEqual({ status, signal }, { status: 0, signal: null }, stderr)
-  return stdout
-}
-
-/**
  * A module that tells its number in memory.
  * @param {number} number
  */
@@ -65,7 +54,7 @@ describe('the main thread', () => {
   })
 
   test('can initialize by itself while others are queued without end', async () => {
-    const stdout = await printedBy(`
+    const stdout = await printedBy(`${PRELUDE}
       for (let i = 0; i < 50; i++) initialize(ENDLESS)
       console.log(Buffer.isBuffer(initializeSync(QUICK)))
       process.exit(0)`)
@@ -73,7 +62,7 @@ describe('the main thread', () => {
   })
 
   test('is kept alive by a run that is not done yet', async () => {
-    const stdout = await printedBy('initialize(QUICK).then(() => console.log("done"))')
+    const stdout = await printedBy(`${PRELUDE}initialize(QUICK).then(() => console.log("done"))`)
     assert.equal(stdout, 'done\n')
   })
 
@@ -93,7 +82,7 @@ describe('the main thread', () => {
 })
 
 test('the thread pool of libuv is left to files and names', async () => {
-  const stdout = await printedBy(`
+  const stdout = await printedBy(`${PRELUDE}
     import { lookup } from 'node:dns/promises'
     import { readFile } from 'node:fs/promises'
     // Twice as many as the pool has threads, and none of them ever ends.
@@ -130,7 +119,7 @@ describe('workers', () => {
   })
 
   test('can be terminated while a run is pending, and the process ends by itself', async () => {
-    const stdout = await printedBy(`
+    const stdout = await printedBy(`${PRELUDE}
       const worker = await begin(ENDLESS)
       console.log(typeof (await worker.terminate()))`)
     assert.equal(stdout, 'number\n')
@@ -138,7 +127,8 @@ describe('workers', () => {
 
   test('that were terminated do no harm when their run ends later', async () => {
     const stdout = await printedBy(
-      `const wasm = (await import('node:fs')).readFileSync(process.env.JAVY)
+      `${PRELUDE}
+      const wasm = (await import('node:fs')).readFileSync(process.env.JAVY)
       const options = { initFunc: 'initialize-runtime', wasi: true }
       const workers = await Promise.all([begin(wasm, options), begin(wasm, options)])
       await Promise.all(workers.map((worker) => worker.terminate()))
@@ -159,7 +149,7 @@ describe('workers', () => {
   })
 
   test('can come and go while others run', async () => {
-    const stdout = await printedBy(`
+    const stdout = await printedBy(`${PRELUDE}
       for (let i = 0; i < 10; i++) {
         const worker = await begin(QUICK)
         const run = initialize(QUICK)
@@ -201,7 +191,8 @@ describe('process.exit', () => {
 
 test('a panic in native code rejects with ERR_INTERNAL, and Node lives on', async () => {
   const stdout = await printedBy(
-    `const errors = [
+    `${PRELUDE}
+    const errors = [
       await initialize(QUICK).catch((error) => error),
       await new Promise((resolve) => { try { initializeSync(QUICK) } catch (error) { resolve(error) } }),
     ]
@@ -215,7 +206,7 @@ test('a panic in native code rejects with ERR_INTERNAL, and Node lives on', asyn
 
 for (const flag of ['--jitless', '--disable-wasm-trap-handler', '--no-node-snapshot']) {
   test(`Node may run with ${flag}`, async () => {
-    const stdout = await printedBy('console.log((await initialize(QUICK)).length > 8)', {
+    const stdout = await printedBy(`${PRELUDE}console.log((await initialize(QUICK)).length > 8)`, {
       flags: [flag],
     })
     assert.equal(stdout, 'true\n')

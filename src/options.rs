@@ -77,7 +77,7 @@ pub struct Rename {
     pub source: String,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum EngineChoice {
     /// The baseline compiler where it can compile the module, else the optimizing one.
     #[default]

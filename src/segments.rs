@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::options::DEFAULT_MAX_DATA_SEGMENTS;
 use crate::snapshot::Snapshot;
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -171,19 +172,32 @@ fn cheapest_capped(spaces: &[Space<'_>], price: i64, max: usize) -> Vec<Segment>
     let mut enough = (worth - SURELY_WORTHLESS).max(price + 1);
     // At this one, the excess and all that is worth more surely is, and that is too much.
     let mut too_low = (worth - SURELY_WORTH - 1).max(price);
-    let joined: Vec<_> = spaces.iter().map(|space| space.joined(too_low)).collect();
+    let joined: Vec<_> = match too_low > price {
+        true => spaces
+            .iter()
+            .map(|space| space.joined(too_low).into())
+            .collect(),
+        false => spaces
+            .iter()
+            .map(|space| Cow::Borrowed(space.live))
+            .collect(),
+    };
     let spaces = spaces.iter().zip(&joined);
     let spaces: Vec<_> = spaces
         .map(|(&space, live)| Space { live, ..space })
         .collect();
     let mut few = None;
+    // Most parts are short, and a split adds one byte of length to them; so it is about this one.
+    let mut guess = worth - 1;
     while enough - too_low > 1 {
-        let middle = too_low + (enough - too_low) / 2;
-        let segments = split(&spaces, middle);
+        guess = guess.clamp(too_low + 1, enough - 1);
+        let segments = split(&spaces, guess);
         if segments.len() > max {
-            too_low = middle;
+            too_low = guess;
+            guess += 1;
         } else {
-            (enough, few) = (middle, Some(segments));
+            (enough, few) = (guess, Some(segments));
+            guess -= 1;
         }
     }
     let few = few.unwrap_or_else(|| split(&spaces, enough));

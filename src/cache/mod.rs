@@ -1,6 +1,6 @@
-//! Names of code in, compiled code out: what was compiled before, kept on disk and in this process.
+//! What is wanted in, compiled code out: what was compiled before, kept on disk and in this process.
 //!
-//! A name is the hash of all that determines the code: the bytes that are compiled, the compiler and
+//! A file's name is the hash of all that determines the code: the bytes that are compiled, the compiler and
 //! its settings, the processor's features and the engine's version. So nothing is ever stale; what is
 //! no longer asked for goes when the cache is full.
 //!
@@ -14,9 +14,11 @@ pub use directory::Directory;
 pub use writer::finish_writes;
 
 use crate::compile::Tier;
+use crate::options::EngineChoice;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use wasmtime::Engine;
 
@@ -59,11 +61,24 @@ impl Hasher for NameHasher {
     }
 }
 
+/// Which code a run asks for. The engines of a process are the same ones throughout, so they need no
+/// part in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    /// Of the bytes to compile.
+    pub wasm: blake3::Hash,
+    pub choice: EngineChoice,
+    /// The folder: what one holds, another one is to hold as well when it is named.
+    pub directory: Option<PathBuf>,
+}
+
 /// Compiled code, and by which compiler.
 #[derive(Clone)]
 pub struct Code {
     pub module: wasmtime::Module,
     pub tier: Tier,
+    /// What the folder calls it, where there is one.
+    pub name: Option<Name>,
 }
 
 impl Code {
@@ -77,14 +92,14 @@ impl Code {
 #[derive(Clone)]
 struct ByLength;
 
-impl Weighter<Name, Code> for ByLength {
-    fn weight(&self, _: &Name, code: &Code) -> u64 {
+impl Weighter<Wanted, Code> for ByLength {
+    fn weight(&self, _: &Wanted, code: &Code) -> u64 {
         code.len() as u64
     }
 }
 
 /// Code that was used in this process, the least used thrown out first.
-static MEMORY: LazyLock<Cache<Name, Code, ByLength>> = LazyLock::new(|| {
+static MEMORY: LazyLock<Cache<Wanted, Code, ByLength>> = LazyLock::new(|| {
     const ESTIMATED_ITEMS: usize = 16;
     let mut options = OptionsBuilder::new();
     options
@@ -100,11 +115,11 @@ static MEMORY: LazyLock<Cache<Name, Code, ByLength>> = LazyLock::new(|| {
     )
 });
 
-/// The code of this name: what this process has, else what `make` gives.
+/// The code that is wanted: what this process has, else what `make` gives.
 ///
 /// # Errors
 ///
 /// Those of `make`; nothing is kept then.
-pub fn in_memory<E>(name: &Name, make: impl FnOnce() -> Result<Code, E>) -> Result<Code, E> {
-    MEMORY.get_or_insert_with(name, make)
+pub fn in_memory<E>(wanted: &Wanted, make: impl FnOnce() -> Result<Code, E>) -> Result<Code, E> {
+    MEMORY.get_or_insert_with(wanted, make)
 }

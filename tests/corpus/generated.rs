@@ -2,7 +2,7 @@
 //! the output* are the same comes out.
 
 use crate::append::append;
-use crate::generate::{FUEL, Generated};
+use crate::generate::{FUEL, Generated, base_config};
 use crate::native;
 use crate::rng::Rng;
 use crate::shape::Shape;
@@ -101,36 +101,6 @@ fn config(unstructured: &mut Unstructured<'_>) -> Option<Config> {
         max_imports: if flag()? { 2 } else { 0 },
         max_memories: if flag()? { 3 } else { 1 },
         extended_const_enabled: true,
-        bulk_memory_enabled: true,
-        multi_value_enabled: true,
-        reference_types_enabled: true,
-        saturating_float_to_int_enabled: true,
-        sign_extension_ops_enabled: true,
-        simd_enabled: true,
-        export_everything: true,
-        generate_custom_sections: true,
-        max_memory32_bytes: 10 << 16,
-        max_memory64_bytes: 10 << 16,
-        memory_max_size_required: true,
-        max_tables: 4,
-        max_table_elements: 60,
-        table_max_size_required: true,
-        min_funcs: 1,
-        max_funcs: 10,
-        max_globals: 12,
-        max_types: 12,
-        max_type_size: 60,
-        max_data_segments: 8,
-        max_element_segments: 8,
-        max_elements: 12,
-        max_instructions: 200,
-        // The engine lacks them, or the package refuses modules with them.
-        custom_descriptors_enabled: false,
-        exceptions_enabled: false,
-        gc_enabled: false,
-        relaxed_simd_enabled: false,
-        shared_everything_threads_enabled: false,
-        threads_enabled: false,
-        ..Config::default()
+        ..base_config()
     })
 }

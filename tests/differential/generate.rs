@@ -69,16 +69,30 @@ fn config(rng: &mut Rng, features: &Features, canonical_nans: bool) -> Config {
     Config {
         max_imports: 0,
         canonicalize_nans: canonical_nans,
-        export_everything: true,
-        generate_custom_sections: true,
         disallow_traps: !rng.one_in(6),
         memory64_enabled: memory64,
         max_memories,
         min_memories: u32::from(!rng.one_in(4)),
+        max_tables,
+        max_instructions: 60 + rng.below(200),
+        extended_const_enabled: supports("extended_const"),
+        tail_call_enabled: supports("tail_call") && rng.one_in(4),
+        custom_page_sizes_enabled: supports("custom_page_sizes"),
+        wide_arithmetic_enabled: supports("wide_arithmetic"),
+        ..base_config()
+    }
+}
+
+/// Modules that are small, show all of their state, and use what every engine has; which of the
+/// other proposals they use is up to the caller.
+pub fn base_config() -> Config {
+    Config {
+        export_everything: true,
+        generate_custom_sections: true,
         max_memory32_bytes: 10 << 16,
         max_memory64_bytes: 10 << 16,
         memory_max_size_required: true,
-        max_tables,
+        max_tables: 4,
         max_table_elements: 60,
         table_max_size_required: true,
         min_funcs: 1,
@@ -89,18 +103,15 @@ fn config(rng: &mut Rng, features: &Features, canonical_nans: bool) -> Config {
         max_data_segments: 8,
         max_element_segments: 8,
         max_elements: 12,
-        max_instructions: 60 + rng.below(200),
-        extended_const_enabled: supports("extended_const"),
-        tail_call_enabled: supports("tail_call") && rng.one_in(4),
+        max_instructions: 200,
         bulk_memory_enabled: true,
         multi_value_enabled: true,
         reference_types_enabled: true,
         saturating_float_to_int_enabled: true,
         sign_extension_ops_enabled: true,
         simd_enabled: true,
-        custom_page_sizes_enabled: supports("custom_page_sizes"),
-        wide_arithmetic_enabled: supports("wide_arithmetic"),
-        // Their results differ between engines, or one of the engines lacks them.
+        // Their results differ between engines, one of the engines lacks them, or the package
+        // refuses modules with them.
         custom_descriptors_enabled: false,
         exceptions_enabled: false,
         gc_enabled: false,

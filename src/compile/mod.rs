@@ -4,33 +4,22 @@
 //! functions are too short for better code to pay for itself. Both give the same bits: NaNs are
 //! canonical and relaxed SIMD is deterministic in either.
 
-use crate::cache::{self, Code, Directory, Name};
+mod engines;
+
+pub use engines::Tier;
+
+use crate::cache::{self, Code, Directory, Name, Wanted};
 use crate::error::{Error, Result, Stage};
 use crate::host::preload;
 use crate::instrument::Instrumented;
 use crate::module::Module;
 use crate::options::{DEFAULT_MAX_STACK_BYTES, EngineChoice, Options};
 use crate::text;
+use engines::Engines;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
-use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Strategy};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tier {
-    Baseline,
-    Optimizing,
-}
-
-impl Tier {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Baseline => "baseline",
-            Self::Optimizing => "optimizing",
-        }
-    }
-}
+use wasmtime::Engine;
 
 /// Where the code of a run came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,13 +61,18 @@ pub fn compile(
     instrumented: &Instrumented<'_>,
     options: &Options,
 ) -> Result<Compiled> {
-    let (directory, mut warning) = match &options.cache {
+    let (directory, unusable) = match &options.cache {
         Some(cache) => Directory::open(&cache.directory, cache.named, cache.max_bytes)?,
         None => (None, None),
     };
+    let is_default = options.max_stack == DEFAULT_MAX_STACK_BYTES;
+    let of_this_run = Engines::new(options.max_stack);
     let compiler = Compiler {
-        max_stack: options.max_stack,
-        in_memory: options.cache.is_some() && options.max_stack == DEFAULT_MAX_STACK_BYTES,
+        engines: match is_default {
+            true => &engines::DEFAULT,
+            false => &of_this_run,
+        },
+        in_memory: options.cache.is_some() && is_default,
         directory,
     };
     let own = Own {
@@ -90,7 +84,11 @@ pub fn compile(
         let obtained = compiler.obtain(&own, choice)?;
         match compiler.preloads(options, obtained.code.tier) {
             Ok(preloads) => {
-                let Obtained { code, compiled, .. } = obtained;
+                let Obtained {
+                    code,
+                    compiled,
+                    warning,
+                } = obtained;
                 return Ok(Compiled {
                     module: code.module,
                     preloads,
@@ -100,7 +98,7 @@ pub fn compile(
                         Some(_) if compiled => CacheUse::Miss,
                         Some(_) => CacheUse::Hit,
                     },
-                    warning: warning.take().or(obtained.warning),
+                    warning: unusable.or(warning),
                 });
             }
             // All modules of a run are for one compiler.
@@ -163,12 +161,13 @@ impl Source for Own<'_> {
 /// A module that satisfies imports of another one.
 struct Preload<'a> {
     name: &'a str,
+    hash: blake3::Hash,
     wasm: Cow<'a, [u8]>,
 }
 
 impl Source for Preload<'_> {
     fn hash(&self) -> blake3::Hash {
-        blake3::hash(&self.wasm)
+        self.hash
     }
 
     fn to_wasm(&self) -> Cow<'_, [u8]> {
@@ -225,15 +224,14 @@ fn attempts(choice: EngineChoice) -> &'static [(Tier, Purpose)] {
     }
 }
 
-struct Compiler {
-    max_stack: usize,
-    /// Whether this process keeps the code. Code belongs to an engine, and there is one for each
-    /// size of stack.
+struct Compiler<'a> {
+    engines: &'a Engines,
+    /// Whether this process keeps the code: that of engines that stay.
     in_memory: bool,
     directory: Option<Directory>,
 }
 
-impl Compiler {
+impl Compiler<'_> {
     fn preloads(&self, options: &Options, tier: Tier) -> Result<Vec<(String, wasmtime::Module)>> {
         let choice = match tier {
             Tier::Baseline => EngineChoice::Baseline,
@@ -242,7 +240,8 @@ impl Compiler {
         let preloads = options.preloads.iter().map(|(name, bytes)| {
             let wasm =
                 text::to_binary(bytes).map_err(|error| preload::failed(name, error.to_string()))?;
-            let obtained = self.obtain(&Preload { name, wasm }, choice)?;
+            let hash = blake3::hash(&wasm);
+            let obtained = self.obtain(&Preload { name, hash, wasm }, choice)?;
             Ok((name.clone(), obtained.code.module))
         });
         preloads.collect()
@@ -253,36 +252,22 @@ impl Compiler {
         if !self.in_memory {
             return self.load_or_make(source, choice);
         }
-        let purpose = match choice {
-            EngineChoice::Auto => "auto",
-            EngineChoice::Baseline => "baseline",
-            EngineChoice::Optimizing => "optimizing",
+        let wanted = Wanted {
+            wasm: source.hash(),
+            choice,
+            directory: self.directory.as_ref().map(|it| it.path().to_owned()),
         };
-        // Of any engine: there is one for each compiler.
-        let engine = self
-            .engine(Tier::Optimizing)
-            .map_err(|message| source.refused(ANY, &message))?;
-        // What one folder holds, another one is to hold as well when it is named.
-        let folder = self.directory.as_ref().map(Directory::path);
-        let purpose = format!("{purpose} {folder:?}");
-        let name = Name::new(&engine, &source.hash(), &purpose);
         let mut compiled = false;
         let mut was_here = true;
         let mut warning = None;
-        let code = cache::in_memory(&name, || {
+        let code = cache::in_memory(&wanted, || {
             let obtained = self.load_or_make(source, choice)?;
             was_here = false;
             (compiled, warning) = (obtained.compiled, obtained.warning);
             Ok::<_, Error>(obtained.code)
         })?;
-        if was_here && let Some(directory) = &self.directory {
-            for (tier, purpose) in attempts(choice) {
-                if *tier == code.tier
-                    && let Ok(engine) = self.engine(*tier)
-                {
-                    directory.touch(&Name::new(&engine, &source.hash(), purpose.name()));
-                }
-            }
+        if was_here && let (Some(directory), Some(name)) = (&self.directory, &code.name) {
+            directory.touch(name);
         }
         Ok(Obtained {
             code,
@@ -295,13 +280,17 @@ impl Compiler {
         let attempts = attempts(choice);
         if let Some(directory) = &self.directory {
             for &(tier, purpose) in attempts {
-                let Ok(engine) = self.engine(tier) else {
+                let Ok(engine) = self.engines.get(tier) else {
                     continue;
                 };
-                let name = Name::new(&engine, &source.hash(), purpose.name());
-                if let Some(module) = directory.load(&name, &engine) {
+                let name = name(engine, source, purpose);
+                if let Some(module) = directory.load(&name, engine) {
                     return Ok(Obtained {
-                        code: Code { module, tier },
+                        code: Code {
+                            module,
+                            tier,
+                            name: Some(name),
+                        },
                         compiled: false,
                         warning: None,
                     });
@@ -322,9 +311,15 @@ impl Compiler {
             validated?;
             match module {
                 Ok(module) => {
-                    let warning = self.keep(&module, tier, source, purpose);
+                    let name = name(module.engine(), source, purpose);
+                    let directory = self.directory.as_ref();
+                    let warning = directory.and_then(|it| it.store(&name, &module));
                     return Ok(Obtained {
-                        code: Code { module, tier },
+                        code: Code {
+                            module,
+                            tier,
+                            name: directory.map(|_| name),
+                        },
                         compiled: true,
                         warning,
                     });
@@ -348,26 +343,13 @@ impl Compiler {
     }
 
     fn make(&self, tier: Tier, source: &dyn Source) -> Result<wasmtime::Module, String> {
-        compile_module(&self.engine(tier)?, tier, &source.to_wasm())
+        compile_module(self.engines.get(tier)?, tier, &source.to_wasm())
     }
+}
 
-    /// Writes code to the folder. Says what keeps it from being written.
-    fn keep(
-        &self,
-        module: &wasmtime::Module,
-        tier: Tier,
-        source: &dyn Source,
-        purpose: Purpose,
-    ) -> Option<String> {
-        let directory = self.directory.as_ref()?;
-        let engine = self.engine(tier).ok()?;
-        let name = Name::new(&engine, &source.hash(), purpose.name());
-        directory.store(&name, module)
-    }
-
-    fn engine(&self, tier: Tier) -> Result<Engine, String> {
-        engine(tier, self.max_stack)
-    }
+/// What the folder calls the code that an engine makes of these bytes.
+fn name(engine: &Engine, source: &dyn Source, purpose: Purpose) -> Name {
+    Name::new(engine, &source.hash(), purpose.name())
 }
 
 /// What refuses a module that no compiler takes.
@@ -399,60 +381,4 @@ fn compile_module(engine: &Engine, tier: Tier, wasm: &[u8]) -> Result<wasmtime::
         Ok(Err(error)) => Err(format!("{error:#}")),
         Err(_) => Err(format!("the {} compiler panicked", tier.name())),
     }
-}
-
-/// The engine of a tier; the one with the default stack is made once for the process. The error
-/// says why there is none here.
-fn engine(tier: Tier, max_stack: usize) -> Result<Engine, String> {
-    static BASELINE: OnceLock<Result<Engine, String>> = OnceLock::new();
-    static OPTIMIZING: OnceLock<Result<Engine, String>> = OnceLock::new();
-    let make = || Engine::new(&config(tier, max_stack)).map_err(|error| format!("{error:#}"));
-    if max_stack != DEFAULT_MAX_STACK_BYTES {
-        return make();
-    }
-    let cell = match tier {
-        Tier::Baseline => &BASELINE,
-        Tier::Optimizing => &OPTIMIZING,
-    };
-    cell.get_or_init(make).clone()
-}
-
-fn config(tier: Tier, max_stack: usize) -> Config {
-    let mut config = Config::new();
-    config
-        .parallel_compilation(true)
-        .cranelift_nan_canonicalization(true)
-        .max_wasm_stack(max_stack)
-        // Not used, but never smaller than the guest's.
-        .async_stack_size(max_stack.saturating_mul(2))
-        .epoch_interruption(true)
-        // Backtraces need none: wasmtime walks frame pointers.
-        .native_unwind_info(false)
-        // Anonymous memory alone tells which of its pages have been touched.
-        .memory_init_cow(false)
-        .wasm_custom_page_sizes(true)
-        .wasm_wide_arithmetic(true)
-        .wasm_multi_memory(true)
-        .wasm_memory64(true)
-        .wasm_extended_const(true);
-    match tier {
-        Tier::Baseline => {
-            config
-                .strategy(Strategy::Winch)
-                // Cranelift makes the functions through which host and guest call each other.
-                .cranelift_opt_level(OptLevel::None)
-                .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
-        }
-        Tier::Optimizing => {
-            config
-                .strategy(Strategy::Cranelift)
-                .relaxed_simd_deterministic(true)
-                .wasm_relaxed_simd(true)
-                .wasm_tail_call(true)
-                .wasm_function_references(true)
-                .wasm_gc(true)
-                .wasm_exceptions(true);
-        }
-    }
-    config
 }
