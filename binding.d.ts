@@ -118,6 +118,7 @@ export interface BindingOptions {
   /** Names of custom sections; absent to drop all. */
   strip?: Array<string>
   maxDataSegments?: number
+  refuseFeatures: Array<string>
   report: boolean
 }
 
@@ -137,6 +138,8 @@ export interface BindingReport {
   tables: Array<BindingTable>
   wasi: BindingWasiReport
   filesRead: Array<string>
+  pathsProbed: Array<string>
+  directoriesRead: Array<string>
   stdout?: Buffer
   stderr?: Buffer
 }
@@ -300,7 +303,7 @@ export interface ImportValue {
 }
 
 /** Runs in the background; the promise never rejects. */
-export declare function initialize(wasm: Uint8Array, options: BindingOptions, canceller: Canceller, session?: Session | undefined | null): Promise<Outcome>
+export declare function initialize(wasm: Uint8Array, options: BindingOptions, canceller: Canceller, session?: Session | undefined | null, onStage?: ((arg: string) => void) | undefined | null): Promise<Outcome>
 
 /** Runs while the calling thread waits, and calls the session's functions on it. */
 export declare function initializeSync(wasm: Uint8Array, options: BindingOptions, canceller: Canceller, session?: Session | undefined | null): Outcome

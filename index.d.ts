@@ -157,6 +157,19 @@ export interface InitializeOptions {
    * @default false
    */
   strip?: boolean | string[]
+  /**
+   * Proposals that the module must not use, by the names that {@link inspect} lists as `features`,
+   * such as 'simd' or 'threads': a module that does rejects with `ERR_UNSUPPORTED`, which says where.
+   * Telling takes a look at all code.
+   * @default []
+   */
+  refuseFeatures?: string[]
+  /**
+   * Called on the thread that called as each stage begins, to show what goes on. What it throws ends
+   * the run and is what the promise rejects with. Not for `initializeSync`.
+   * @default none
+   */
+  onStage?: (stage: Stage) => void
 }
 
 /** By module and name. */
@@ -278,6 +291,13 @@ export interface Report {
   }
   /** Absolute host paths of files that the guest has read, for watch lists. */
   filesRead: string[]
+  /**
+   * Absolute host paths that the guest has looked for or at without reading them: files that are
+   * missing or were only opened, files and folders whose status it took.
+   */
+  pathsProbed: string[]
+  /** Absolute host paths of folders that the guest has listed. */
+  directoriesRead: string[]
   /** What the guest wrote, where `wasi.stdout` is 'capture'. */
   stdout?: Buffer
   /** What the guest wrote, where `wasi.stderr` is 'capture'. */

@@ -2,10 +2,11 @@
 
 import * as binding from './binding.js'
 import { finishWritesAtExit, warnOfCache } from './lib/cache.js'
-import { errorFrom } from './lib/error.js'
+import { InvalidOptionError, errorFrom } from './lib/error.js'
 import { Host } from './lib/imports.js'
 import { bindingOptions, bytesOf } from './lib/options.js'
 import { cancelOnAbort } from './lib/signal.js'
+import { Stages } from './lib/stages.js'
 
 export { InitializeError } from './lib/error.js'
 
@@ -27,6 +28,12 @@ export async function initializeWithReport(wasm, options) {
 export function initializeSync(wasm, options) {
   const call = prepare(wasm, options, false)
   const { canceller } = call
+  if (call.onStage) {
+    throw new InvalidOptionError(
+      'onStage',
+      'the option `onStage` needs a thread that is free to be called on: use `initialize`',
+    )
+  }
   const done = cancelOnAbort(call.signal, canceller)
   try {
     return finish(
@@ -51,6 +58,7 @@ export function inspect(wasm) {
  * @property {Uint8Array} bytes
  * @property {binding.BindingOptions} options
  * @property {AbortSignal | undefined} signal
+ * @property {import('./index.js').InitializeOptions['onStage']} onStage
  * @property {Host | undefined} host
  * @property {binding.Canceller} canceller
  */
@@ -64,9 +72,18 @@ async function run(wasm, options, report) {
   const call = prepare(wasm, options, report)
   const { canceller } = call
   const done = cancelOnAbort(call.signal, canceller)
+  const stages = call.onStage && new Stages(call.onStage, canceller)
   try {
-    const running = binding.initialize(call.bytes, call.options, canceller, call.host?.session)
-    return finish(call, await running)
+    const running = binding.initialize(
+      call.bytes,
+      call.options,
+      canceller,
+      call.host?.session,
+      stages?.enter,
+    )
+    const outcome = await running
+    stages?.finish(outcome.failure?.stage ?? 'rewrite')
+    return finish(call, outcome)
   } finally {
     done()
     call.host?.session.close()
@@ -81,7 +98,7 @@ async function run(wasm, options, report) {
  */
 function prepare(wasm, options, report) {
   const bytes = bytesOf(wasm)
-  const { binding: flat, signal, imports } = bindingOptions(options, report)
+  const { binding: flat, signal, imports, onStage } = bindingOptions(options, report)
   signal?.throwIfAborted()
   if (flat.cache) finishWritesAtExit()
   const canceller = new binding.Canceller()
@@ -92,6 +109,7 @@ function prepare(wasm, options, report) {
     bytes,
     options: { ...flat, ...(host && { imports: host.imports }) },
     signal,
+    onStage,
     host,
     canceller,
   }

@@ -53,6 +53,8 @@ describe('an option of the wrong type names its key', () => {
     ['renameFuncs', WRONG.record],
     ['engine', [...WRONG.string, 'fast', '', 'Auto']],
     ['maxDataSegments', WRONG.number],
+    ['refuseFeatures', WRONG.array],
+    ['onStage', ['run', 1, true, null, {}, []]],
     ['wasi', ['true', 1, null, [], () => {}]],
   ])) {
     test(key, async () => {
@@ -87,6 +89,10 @@ describe('a bad value names its key', () => {
     for (const value of [-1, 100_001, 1.5, NaN, Infinity, -Infinity, 2 ** 32]) {
       await assertInvalid({ maxDataSegments: value }, 'maxDataSegments')
     }
+  })
+
+  test('refuseFeatures with a name that no proposal has', async () => {
+    await assertInvalid({ refuseFeatures: ['simd', 'sims'] }, 'refuseFeatures')
   })
 
   test('text with a lone surrogate, which no module can hold', async () => {

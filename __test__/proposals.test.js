@@ -310,3 +310,25 @@ describe('garbage collection', () => {
     )
   })
 })
+
+describe('a proposal that is refused', () => {
+  test('is ERR_UNSUPPORTED where only an instruction uses it, with the place and the remedy', async () => {
+    const wasm = await assemble(`(module (memory 1)
+      (func $later (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))
+      (func (export "wizer.initialize")))`)
+    await initialize(wasm, { refuseFeatures: ['simd', 'threads'] })
+    await assert.rejects(initialize(wasm, { refuseFeatures: ['simd', 'bulk-memory'] }), (error) => {
+      assert.ok(error instanceof InitializeError)
+      assert.equal(error.code, 'ERR_UNSUPPORTED')
+      assert.match(error.message, /`bulk-memory`.*at byte offset 0x[0-9a-f]+.*compile it without/)
+      return true
+    })
+  })
+
+  test('does not hide that a module is invalid', async () => {
+    const wasm = Buffer.from('0061736d01000000ff00', 'hex')
+    await assert.rejects(initialize(wasm, { refuseFeatures: ['simd'] }), {
+      code: 'ERR_INVALID_WASM',
+    })
+  })
+})

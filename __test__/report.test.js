@@ -60,11 +60,13 @@ describe('a report', () => {
     const { report } = await initializeWithReport(STATE)
     assert.deepEqual(Object.keys(report).toSorted(), [
       'cache',
+      'directoriesRead',
       'engine',
       'filesRead',
       'globals',
       'initFunc',
       'memories',
+      'pathsProbed',
       'sizes',
       'tables',
       'timings',
@@ -428,6 +430,26 @@ describe('wasi.baked', () => {
       join(folder, 'file.txt'),
       join(folder, 'inner', 'deep.txt'),
     ])
+  })
+
+  test('tells what was looked for and at, and which folders were listed', async () => {
+    const { report } = await perform(
+      [
+        open(3, 'missing.txt', OPENED),
+        ['path_filestat_get', 3, 1, 'absent', FREE],
+        ['path_filestat_get', 3, 1, 'unread.txt', FREE],
+        open(3, 'file.txt', OPENED),
+        READ_IT,
+        open(3, 'inner', OPENED + 4, { rights: LIST }),
+        ['fd_readdir', { load: OPENED + 4 }, FREE, 256, 0n, 8256],
+      ],
+      ALL(),
+      { more },
+    )
+    const paths = (/** @type {string[]} */ names) => names.map((name) => join(folder, name))
+    assert.deepEqual(report.filesRead, paths(['file.txt']))
+    assert.deepEqual(report.pathsProbed, paths(['absent', 'inner', 'missing.txt', 'unread.txt']))
+    assert.deepEqual(report.directoriesRead, paths(['inner']))
   })
 
   test('names a link by its own path, so that a change of it is seen', async () => {

@@ -57,6 +57,7 @@ export function bytesOf(wasm) {
  *   binding: BindingOptions,
  *   signal: AbortSignal | undefined,
  *   imports: InitializeOptions['imports'],
+ *   onStage: InitializeOptions['onStage'],
  * }}
  */
 export function bindingOptions(options = {}, report = false) {
@@ -77,6 +78,8 @@ export function bindingOptions(options = {}, report = false) {
     maxDataSegments,
     zeroDeadStack,
     strip,
+    refuseFeatures,
+    onStage,
     ...unknown
   } = record('options', options)
   refuse('', unknown)
@@ -107,10 +110,12 @@ export function bindingOptions(options = {}, report = false) {
         maxDataSegments,
         wholeNumber(0, DATA_SEGMENTS_LIMIT),
       ),
+      refuseFeatures: optional('refuseFeatures', refuseFeatures, strings) ?? [],
       report,
     },
     signal: optional('signal', signal, abortSignal),
     imports: optional('imports', imports, importsOption),
+    onStage: optional('onStage', onStage, stageListener),
   }
 }
 
@@ -324,6 +329,16 @@ function importsOption(key, value) {
     return /** @type {InitializeOptions['imports']} */ (value)
   }
   throw wrongType(key, 'an object or a function', value)
+}
+
+/**
+ * @param {string} key
+ * @param {unknown} value
+ * @returns {InitializeOptions['onStage']}
+ */
+function stageListener(key, value) {
+  if (typeof value !== 'function') throw wrongType(key, 'a function', value)
+  return /** @type {InitializeOptions['onStage']} */ (value)
 }
 
 /**

@@ -134,6 +134,7 @@ impl Guest<'_> {
         })?;
 
         let run_started = Instant::now();
+        self.options.enter(Stage::Run);
         for (export, function) in calls(self.module, self.instrumented, init_func) {
             self.cancel.check(Stage::Run)?;
             let called = instance

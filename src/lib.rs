@@ -15,6 +15,7 @@ pub mod compile;
 pub mod data_uses;
 pub mod error;
 pub mod execute;
+pub mod features;
 pub mod host;
 pub mod inspect;
 pub mod instrument;
@@ -41,7 +42,7 @@ pub use module::{DEFAULT_INIT_FUNCS, REACTOR_INIT};
 pub use options::{
     Cache, Clock, DATA_SEGMENTS_LIMIT, DEFAULT_MAX_DATA_SEGMENTS, DEFAULT_MAX_STACK_BYTES,
     EngineChoice, GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen, Random, Rename,
-    Stdin, Wasi,
+    StageObserver, Stdin, Wasi,
 };
 pub use report::{GlobalsReport, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings};
 pub use strip::Strip;
@@ -91,9 +92,11 @@ pub fn initialize_with(
 fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initialized> {
     let mut watch = Stopwatch::start();
     cancel.check(Stage::Parse)?;
+    options.enter(Stage::Parse);
     let wasm = text::to_binary(wasm)?;
     let module = Module::parse(&wasm)?;
     let init_func = module.init_func(options.init_func.as_deref())?;
+    features::check_refused(module.bytes, &options.refused_features)?;
     rewrite::check_renames(&module, init_func, options)?;
     host::imports::check_kinds(&module)?;
     host::imports::check_supplied(&module, options)?;
@@ -104,12 +107,15 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
         .transpose()?;
     watch.timings.parse = watch.lap();
 
+    options.enter(Stage::Instrument);
     let instrumented = instrument::instrument(&module)?;
     watch.timings.instrument = watch.lap();
 
+    options.enter(Stage::Compile);
     let compiled = compile::compile(&module, &instrumented, options)?;
     watch.timings.compile = watch.lap();
 
+    options.enter(Stage::Instantiate);
     let mut finished = execute::execute(
         &module,
         &instrumented,
@@ -122,10 +128,12 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
     watch.timings.run = watch.lap();
 
     let result = (|| {
+        options.enter(Stage::Snapshot);
         let snapshot =
             snapshot::snapshot(&module, &instrumented, &mut finished, dead_stack.as_ref())?;
         watch.timings.snapshot = watch.lap();
 
+        options.enter(Stage::Rewrite);
         let layout = segments::layout(&module, &snapshot, options.max_data_segments)?;
         let output = rewrite::rewrite(&module, &snapshot, &layout, init_func, options)?;
         watch.timings.rewrite = watch.lap();

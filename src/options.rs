@@ -3,6 +3,7 @@
 //! Names and defaults are those of the public JavaScript options; what depends on the module (does
 //! a renamed export exist?) is checked by the stage that knows the module.
 
+use crate::error::Stage;
 use crate::host::functions::HostFunctions;
 use crate::strip::Strip;
 use std::fmt;
@@ -44,6 +45,10 @@ pub struct Options {
     pub strip: Strip,
     /// `None` is [`DEFAULT_MAX_DATA_SEGMENTS`], or as many as the module needs.
     pub max_data_segments: Option<usize>,
+    /// Proposals that the module must not use, by the names of the feature list.
+    pub refused_features: Vec<String>,
+    /// Hears of each stage as it begins.
+    pub on_stage: Option<StageObserver>,
     /// Whether to make a report; it costs one more look at every live byte.
     pub report: bool,
 }
@@ -65,8 +70,29 @@ impl Default for Options {
             zero_dead_stack: false,
             strip: Strip::default(),
             max_data_segments: None,
+            refused_features: Vec::new(),
+            on_stage: None,
             report: false,
         }
+    }
+}
+
+impl Options {
+    /// Says that a stage begins.
+    pub fn enter(&self, stage: Stage) {
+        if let Some(StageObserver(observe)) = &self.on_stage {
+            observe(stage);
+        }
+    }
+}
+
+/// Called on the run's thread, and not to wait there.
+#[derive(Clone)]
+pub struct StageObserver(pub Arc<dyn Fn(Stage) + Send + Sync>);
+
+impl fmt::Debug for StageObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StageObserver")
     }
 }
 

@@ -25,6 +25,10 @@ pub struct Report {
     pub baked: Vec<String>,
     /// Host paths of files that the guest has read.
     pub files_read: Vec<PathBuf>,
+    /// Host paths that the guest has looked for or at without reading them.
+    pub paths_probed: Vec<PathBuf>,
+    /// Host paths of folders that the guest has listed.
+    pub directories_read: Vec<PathBuf>,
     pub stdout: Option<Vec<u8>>,
     pub stderr: Option<Vec<u8>>,
 }
@@ -242,6 +246,8 @@ impl Report {
             wasi_calls: Vec::new(),
             baked: Vec::new(),
             files_read: Vec::new(),
+            paths_probed: Vec::new(),
+            directories_read: Vec::new(),
             stdout: None,
             stderr: None,
         })
@@ -256,6 +262,9 @@ impl Report {
             .collect();
         self.baked = observed.baked.iter().cloned().collect();
         self.files_read = observed.files_read.iter().cloned().collect();
+        let probed = observed.paths_probed.difference(&observed.files_read);
+        self.paths_probed = probed.cloned().collect();
+        self.directories_read = observed.directories_read.iter().cloned().collect();
         self.stdout = wasi.stdout();
         self.stderr = wasi.stderr();
     }

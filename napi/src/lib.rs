@@ -16,13 +16,14 @@ mod view;
 
 use inspect::{ExternsInspection, Inspection};
 use napi::JsValue;
-use napi::bindgen_prelude::{Env, PromiseRaw};
+use napi::bindgen_prelude::{Env, Function, PromiseRaw};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use options::BindingOptions;
 use outcome::{Job, Outcome};
 use session::Session;
 use std::sync::Arc;
-use wasm_preinit::{Cancel, Reason};
+use wasm_preinit::{Cancel, Reason, StageObserver};
 
 /// Compilers allocate and free a lot, on all cores.
 #[global_allocator]
@@ -76,6 +77,7 @@ pub fn initialize<'env>(
     options: BindingOptions,
     canceller: &Canceller,
     session: Option<&Session>,
+    on_stage: Option<Function<'env, String, ()>>,
 ) -> napi::Result<PromiseRaw<'env, Outcome>> {
     let (deferred, promise) = env.create_deferred()?;
     let settle = move |run: outcome::Run| {
@@ -83,8 +85,22 @@ pub fn initialize<'env>(
         let outcome: outcome::Resolver = Box::new(outcome);
         deferred.resolve(outcome);
     };
-    Job::new(wasm, options, canceller.cancel_handle(), session).queue(settle);
+    let on_stage = on_stage.map(stage_observer).transpose()?;
+    let cancel = canceller.cancel_handle();
+    Job::new(wasm, options, cancel, session, on_stage).queue(settle);
     Ok(PromiseRaw::new(env.raw(), promise.raw()))
+}
+
+/// Calls a function with the names of stages on the JavaScript thread, which it does not keep alive.
+fn stage_observer(on_stage: Function<'_, String, ()>) -> napi::Result<StageObserver> {
+    let on_stage = on_stage
+        .build_threadsafe_function::<String>()
+        .weak::<true>()
+        .build()?;
+    Ok(StageObserver(Arc::new(move |stage| {
+        let name = stage.name().to_owned();
+        on_stage.call(name, ThreadsafeFunctionCallMode::NonBlocking);
+    })))
 }
 
 /// Runs while the calling thread waits, and calls the session's functions on it.
@@ -96,7 +112,7 @@ pub fn initialize_sync(
     canceller: &Canceller,
     session: Option<&Session>,
 ) -> Outcome {
-    let job = Job::new(wasm, options, canceller.cancel_handle(), session);
+    let job = Job::new(wasm, options, canceller.cancel_handle(), session, None);
     job.wait(env, session).into()
 }
 

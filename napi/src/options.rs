@@ -34,6 +34,7 @@ pub struct BindingOptions {
     /// Names of custom sections; absent to drop all.
     pub strip: Option<Vec<String>>,
     pub max_data_segments: Option<u32>,
+    pub refuse_features: Vec<String>,
     pub report: bool,
 }
 
@@ -149,6 +150,8 @@ impl BindingOptions {
             max_data_segments: self
                 .max_data_segments
                 .map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
+            refused_features: self.refuse_features,
+            on_stage: None,
             report: self.report,
         }
     }

@@ -10,7 +10,7 @@ use napi_derive::napi;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use wasm_preinit::{Cancel, Error, ErrorKind, Initialized, Options, Reason, Stage};
+use wasm_preinit::{Cancel, Error, ErrorKind, Initialized, Options, Reason, Stage, StageObserver};
 
 /// Makes the JavaScript object, on the JavaScript thread.
 pub type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Outcome> + Send>;
@@ -34,9 +34,11 @@ impl Job {
         options: BindingOptions,
         cancel: Arc<Cancel>,
         session: Option<&Session>,
+        on_stage: Option<StageObserver>,
     ) -> Self {
         let bridge = session.map(Session::bridge);
-        let (options, timeout) = options.convert(bridge.clone());
+        let (mut options, timeout) = options.convert(bridge.clone());
+        options.on_stage = on_stage;
         Self {
             wasm: wasm.to_vec(),
             options,

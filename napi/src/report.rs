@@ -4,6 +4,7 @@ use crate::outcome::number;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 use wasm_preinit::{Report, Timings};
 
@@ -21,6 +22,8 @@ pub struct BindingReport {
     pub tables: Vec<BindingTable>,
     pub wasi: BindingWasiReport,
     pub files_read: Vec<String>,
+    pub paths_probed: Vec<String>,
+    pub directories_read: Vec<String>,
     pub stdout: Option<Buffer>,
     pub stderr: Option<Buffer>,
 }
@@ -137,15 +140,20 @@ impl From<Report> for BindingReport {
                     .collect(),
                 baked: report.baked,
             },
-            files_read: report
-                .files_read
-                .into_iter()
-                .map(|path| path.to_string_lossy().into_owned())
-                .collect(),
+            files_read: paths(&report.files_read),
+            paths_probed: paths(&report.paths_probed),
+            directories_read: paths(&report.directories_read),
             stdout: report.stdout.map(Into::into),
             stderr: report.stderr.map(Into::into),
         }
     }
+}
+
+fn paths(paths: &[PathBuf]) -> Vec<String> {
+    let paths = paths.iter();
+    paths
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect()
 }
 
 impl From<Timings> for BindingTimings {

@@ -150,10 +150,14 @@ fn call<const N: usize>(
             None => return Err(failed(error.root_cause().to_string()).into()),
         },
     };
-    if errno == errno::SUCCESS {
-        return Ok(answered(wasi.after(function, memory, &args)));
+    match errno {
+        errno::SUCCESS => Ok(answered(wasi.after(function, memory, &args))),
+        errno::NOENT => {
+            wasi.probed(function, memory, &args);
+            Ok(errno)
+        }
+        errno => Ok(errno),
     }
-    Ok(errno)
 }
 
 /// Links functions that return at once and functions that may wait.

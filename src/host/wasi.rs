@@ -54,6 +54,10 @@ pub struct Observed {
     pub baked: BTreeSet<String>,
     /// Host paths of files that were read.
     pub files_read: BTreeSet<PathBuf>,
+    /// Host paths that were looked for or at, and not read: they may be missing.
+    pub paths_probed: BTreeSet<PathBuf>,
+    /// Host paths of folders that were listed.
+    pub directories_read: BTreeSet<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -268,6 +272,7 @@ impl Wasi {
     ) -> Result<(), Errno> {
         match function {
             "path_open" => {
+                self.probed(function, memory, args);
                 let at = address(args[8]);
                 let opened = abi::read_u32(memory, at)?.cast_signed();
                 let number = match &self.tree {
@@ -318,10 +323,33 @@ impl Wasi {
                     FileStat::STREAM.write(memory, at)?;
                 }
             }
-            "path_filestat_get" => self.even_out_stat(memory, address(args[4]))?,
+            "fd_readdir" => {
+                if let Some(folder) = self.opened.get(&descriptor(args[0])) {
+                    let path = folder.host_path.clone();
+                    self.observed.directories_read.insert(path);
+                }
+            }
+            "path_filestat_get" => {
+                self.probed(function, memory, args);
+                self.even_out_stat(memory, address(args[4]))?;
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Records the host path that a call was about, whether or not anything is there.
+    pub(super) fn probed(&mut self, function: &str, memory: &[u8], args: &[i64]) {
+        for &position in path_positions(function) {
+            let (at, len) = (address(args[position]), address(args[position + 1]));
+            if let Some(folder) = self.opened.get(&descriptor(args[0]))
+                && let Ok(path) = abi::read_str(memory, at, len)
+            {
+                self.observed
+                    .paths_probed
+                    .insert(folder.host_path.join(path));
+            }
+        }
     }
 
     /// Takes out of a file's status what differs from host to host.
