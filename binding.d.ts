@@ -119,6 +119,7 @@ export interface BindingOptions {
   strip?: Array<string>
   maxDataSegments?: number
   refuseFeatures: Array<string>
+  verify: boolean
   report: boolean
 }
 
@@ -184,6 +185,7 @@ export interface BindingTimings {
   run: number
   snapshot: number
   rewrite: number
+  verify?: number
   total: number
 }
 

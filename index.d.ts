@@ -165,6 +165,13 @@ export interface InitializeOptions {
    */
   refuseFeatures?: string[]
   /**
+   * Whether to instantiate the output and compare all state that it starts with to what init has left,
+   * before resolving: a second look by other means than those that wrote it. A difference is a bug
+   * here and rejects with `ERR_INTERNAL`.
+   * @default false
+   */
+  verify?: boolean
+  /**
    * Called on the thread that called as each stage begins, to show what goes on. What it throws ends
    * the run and is what the promise rejects with. Not for `initializeSync`.
    * @default none
@@ -260,6 +267,8 @@ export interface Report {
     run: number
     snapshot: number
     rewrite: number
+    /** With the option of that name. */
+    verify?: number
     total: number
   }
   /** Bytes; sections of one name are added up. */
@@ -351,7 +360,15 @@ export type ErrorCode =
 
 /** Where it failed: checking options, or a stage of {@link Report.timings}. */
 export type Stage =
-  'options' | 'parse' | 'instrument' | 'compile' | 'instantiate' | 'run' | 'snapshot' | 'rewrite'
+  | 'options'
+  | 'parse'
+  | 'instrument'
+  | 'compile'
+  | 'instantiate'
+  | 'run'
+  | 'snapshot'
+  | 'rewrite'
+  | 'verify'
 
 /** Why the guest stopped, as in {@link InitializeError.trap}. */
 export interface TrapInfo {

@@ -82,7 +82,7 @@ async function run(wasm, options, report) {
       stages?.enter,
     )
     const outcome = await running
-    stages?.finish(outcome.failure?.stage ?? 'rewrite')
+    stages?.finish(outcome.failure?.stage ?? (call.options.verify ? 'verify' : 'rewrite'))
     return finish(call, outcome)
   } finally {
     done()

@@ -54,14 +54,17 @@ export async function assemble(wat) {
 }
 
 /**
- * Runs init in V8 and in the package, and fails where the outcomes differ.
+ * Runs init in V8 and in the package, which has to check itself, and fails where the outcomes differ.
  * @param {Uint8Array | string} module a binary or text
  * @param {Case} [situation]
  * @returns {Promise<{ original: Uint8Array, output: Buffer, report: Report }>}
  */
 export async function compare(module, { options = {}, imports = () => ({}), calls = [] } = {}) {
   const original = typeof module === 'string' ? await assemble(module) : module
-  const { wasm: output, report } = await initializeWithReport(original, options)
+  const { wasm: output, report } = await initializeWithReport(original, {
+    verify: true,
+    ...options,
+  })
   assert.ok(isValid(output), 'V8 finds the output invalid')
 
   const expected = expectedExports(original, options)

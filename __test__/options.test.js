@@ -54,6 +54,7 @@ describe('an option of the wrong type names its key', () => {
     ['engine', [...WRONG.string, 'fast', '', 'Auto']],
     ['maxDataSegments', WRONG.number],
     ['refuseFeatures', WRONG.array],
+    ['verify', WRONG.boolean],
     ['onStage', ['run', 1, true, null, {}, []]],
     ['wasi', ['true', 1, null, [], () => {}]],
   ])) {

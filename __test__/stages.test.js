@@ -18,6 +18,15 @@ describe('onStage', () => {
     assert.deepEqual(Object.keys(report.timings), [...ALL, 'total'])
   })
 
+  test('hears of the check where it is asked for', async () => {
+    /** @type {string[]} */
+    const stages = []
+    const onStage = (/** @type {string} */ stage) => stages.push(stage)
+    const { report } = await initializeWithReport(WASM, { onStage, verify: true })
+    assert.deepEqual(stages, [...ALL, 'verify'])
+    assert.deepEqual(Object.keys(report.timings).toSorted(), [...ALL, 'total', 'verify'].toSorted())
+  })
+
   test('hears of no stage behind the one that fails', async () => {
     const trap = await assemble('(module (func (export "wizer.initialize") unreachable))')
     /** @type {string[]} */

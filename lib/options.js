@@ -79,6 +79,7 @@ export function bindingOptions(options = {}, report = false) {
     zeroDeadStack,
     strip,
     refuseFeatures,
+    verify,
     onStage,
     ...unknown
   } = record('options', options)
@@ -111,6 +112,7 @@ export function bindingOptions(options = {}, report = false) {
         wholeNumber(0, DATA_SEGMENTS_LIMIT),
       ),
       refuseFeatures: optional('refuseFeatures', refuseFeatures, strings) ?? [],
+      verify: optional('verify', verify, boolean) ?? false,
       report,
     },
     signal: optional('signal', signal, abortSignal),

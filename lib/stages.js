@@ -7,7 +7,16 @@
  */
 
 /** In their order. @type {Stage[]} */
-const STAGES = ['parse', 'instrument', 'compile', 'instantiate', 'run', 'snapshot', 'rewrite']
+const STAGES = [
+  'parse',
+  'instrument',
+  'compile',
+  'instantiate',
+  'run',
+  'snapshot',
+  'rewrite',
+  'verify',
+]
 
 export class Stages {
   #onStage

@@ -31,6 +31,7 @@ pub enum Stage {
     Run,
     Snapshot,
     Rewrite,
+    Verify,
 }
 
 impl Stage {
@@ -44,6 +45,7 @@ impl Stage {
             Self::Run => "run",
             Self::Snapshot => "snapshot",
             Self::Rewrite => "rewrite",
+            Self::Verify => "verify",
         }
     }
 }

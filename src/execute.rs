@@ -19,12 +19,14 @@ use crate::snapshot::private::Private;
 use crate::symbolize::symbolize;
 use std::sync::Arc;
 use std::time::Instant;
-use wasmtime::{Instance, Store, ThrownException, Trap, WasmBacktrace};
+use wasmtime::{Extern, Instance, Store, ThrownException, Trap, WasmBacktrace};
 
 /// The guest, stopped.
 pub struct Finished {
     pub store: Store<Host>,
     pub instance: Instance,
+    /// What it was instantiated with, in the order of its imports.
+    pub imports: Vec<Extern>,
     /// What there was before any code had run.
     pub initial: InitialState,
     /// When instantiation was done and code began to run.
@@ -73,11 +75,12 @@ pub fn execute(
     };
     let ran = guest.run(&mut store, compiled, init_func);
     match ran {
-        Ok((instance, initial, run_started)) => Ok(Finished {
+        Ok(ran) => Ok(Finished {
             store,
-            instance,
-            initial,
-            run_started,
+            instance: ran.instance,
+            imports: ran.imports,
+            initial: ran.initial,
+            run_started: ran.run_started,
         }),
         Err(error) => {
             let wasi = store.data().wasi.as_ref();
@@ -105,13 +108,16 @@ struct Guest<'g> {
     cancel: &'g Cancel,
 }
 
+/// What [`Finished`] tells beside the store.
+struct Ran {
+    instance: Instance,
+    imports: Vec<Extern>,
+    initial: InitialState,
+    run_started: Instant,
+}
+
 impl Guest<'_> {
-    fn run(
-        &self,
-        store: &mut Store<Host>,
-        compiled: &Compiled,
-        init_func: &str,
-    ) -> Result<(Instance, InitialState, Instant)> {
+    fn run(&self, store: &mut Store<Host>, compiled: &Compiled, init_func: &str) -> Result<Ran> {
         let preloaded =
             preload::instantiate(store, &compiled.preloads, self.options).map_err(|error| {
                 match self.cancel.reason() {
@@ -147,7 +153,12 @@ impl Guest<'_> {
             }
         }
         self.cancel.check(Stage::Run)?;
-        Ok((instance, initial, run_started))
+        Ok(Ran {
+            instance,
+            imports,
+            initial,
+            run_started,
+        })
     }
 
     fn not_instantiated(&self, error: &wasmtime::Error) -> Error {

@@ -29,6 +29,7 @@ pub mod snapshot;
 pub mod strip;
 pub mod symbolize;
 pub mod text;
+pub mod verify;
 
 pub use cache::finish_writes;
 pub use cancel::{Cancel, Reason};
@@ -127,7 +128,7 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
     watch.timings.instantiate = watch.lap_until(finished.run_started);
     watch.timings.run = watch.lap();
 
-    let result = (|| {
+    let mut result = (|| {
         options.enter(Stage::Snapshot);
         let snapshot =
             snapshot::snapshot(&module, &instrumented, &mut finished, dead_stack.as_ref())?;
@@ -146,6 +147,17 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
         });
         Ok((output, report.transpose()?))
     })();
+    if let (true, Ok((output, report))) = (options.verify, &mut result) {
+        options.enter(Stage::Verify);
+        watch.lap();
+        let verified = verify::verify(&module, &instrumented, &mut finished, output);
+        if let Some(report) = report {
+            report.timings.add_verify(watch.lap());
+        }
+        if let Err(error) = verified {
+            result = Err(error);
+        }
+    }
     // Whatever a run that is cancelled ends with, it ends because of that.
     let mut result = match cancel.reason() {
         Some(reason) => Err(reason.error(Stage::Snapshot)),

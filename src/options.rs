@@ -47,6 +47,8 @@ pub struct Options {
     pub max_data_segments: Option<usize>,
     /// Proposals that the module must not use, by the names of the feature list.
     pub refused_features: Vec<String>,
+    /// Whether to compare the state that the output starts with and the guest's.
+    pub verify: bool,
     /// Hears of each stage as it begins.
     pub on_stage: Option<StageObserver>,
     /// Whether to make a report; it costs one more look at every live byte.
@@ -71,6 +73,7 @@ impl Default for Options {
             strip: Strip::default(),
             max_data_segments: None,
             refused_features: Vec::new(),
+            verify: false,
             on_stage: None,
             report: false,
         }

@@ -43,7 +43,17 @@ pub struct Timings {
     pub run: Duration,
     pub snapshot: Duration,
     pub rewrite: Duration,
+    /// Where the output was verified.
+    pub verify: Option<Duration>,
     pub total: Duration,
+}
+
+impl Timings {
+    /// Adds a stage that comes after the others.
+    pub fn add_verify(&mut self, time: Duration) {
+        self.verify = Some(time);
+        self.total += time;
+    }
 }
 
 /// Bytes.

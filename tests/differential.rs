@@ -204,6 +204,7 @@ fn original(seed: u64, features: &Features, canonical_nans: bool) -> Vec<u8> {
 fn run(original: &[u8], engine: EngineChoice) -> Result<Vec<u8>, Error> {
     let options = Options {
         engine,
+        verify: true,
         ..Options::default()
     };
     wasm_preinit::initialize(original, &options).map(|initialized| initialized.wasm)

@@ -35,6 +35,7 @@ pub struct BindingOptions {
     pub strip: Option<Vec<String>>,
     pub max_data_segments: Option<u32>,
     pub refuse_features: Vec<String>,
+    pub verify: bool,
     pub report: bool,
 }
 
@@ -151,6 +152,7 @@ impl BindingOptions {
                 .max_data_segments
                 .map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
             refused_features: self.refuse_features,
+            verify: self.verify,
             on_stage: None,
             report: self.report,
         }

@@ -44,6 +44,7 @@ pub struct BindingTimings {
     pub run: f64,
     pub snapshot: f64,
     pub rewrite: f64,
+    pub verify: Option<f64>,
     pub total: f64,
 }
 
@@ -167,6 +168,7 @@ impl From<Timings> for BindingTimings {
             run: milliseconds(timings.run),
             snapshot: milliseconds(timings.snapshot),
             rewrite: milliseconds(timings.rewrite),
+            verify: timings.verify.map(milliseconds),
             total: milliseconds(timings.total),
         }
     }

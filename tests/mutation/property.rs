@@ -60,6 +60,7 @@ impl Setting {
             zero_dead_stack: self.zero_dead_stack,
             max_memory: Some(MEMORY_BYTES),
             report: self.report,
+            verify: self.report,
             wasi: Some(Wasi {
                 stdin: Stdin::Bytes(b"input".to_vec()),
                 stdout: Output::Ignore,

@@ -1,0 +1,192 @@
+//! The output's bytes and the stopped guest in, and nothing out where they hold the same state.
+//!
+//! The output is validated as a whole, and instantiated with function bodies that do nothing: no code
+//! runs on instantiation, and the bodies themselves are compared with the input's, byte for byte. So
+//! this takes no second compilation of the program. Memories are compared without the scan, the
+//! segments and the rewriting that have made the output.
+
+use crate::compile::{self, Compiled};
+use crate::error::{Error, Result, Stage};
+use crate::execute::Finished;
+use crate::host::Host;
+use crate::instrument::{Instrumented, instrument};
+use crate::limits::Limits;
+use crate::module::{Module, section_id};
+use crate::options::{EngineChoice, Options};
+use crate::snapshot::globals::Numbers;
+use crate::snapshot::private::Private;
+use crate::snapshot::references::References;
+use wasm_encoder::Encode;
+use wasmparser::{BinaryReader, Validator, WasmFeatures};
+use wasmtime::{Extern, ExternType, Func, Global, Instance, Store, Val};
+
+/// Compares the state that the output starts with and the state that init has left.
+///
+/// # Errors
+///
+/// `ERR_INTERNAL` that names the first difference.
+pub fn verify(
+    module: &Module<'_>,
+    instrumented: &Instrumented<'_>,
+    finished: &mut Finished,
+    output: &[u8],
+) -> Result<()> {
+    let rewritten = Module::parse(output)?;
+    let (valid, compared) = rayon::join(
+        || {
+            let mut validator = Validator::new_with_features(WasmFeatures::all());
+            validator.validate_all(output).map(drop)
+        },
+        || {
+            if code(module) != code(&rewritten) {
+                return Err(differs("its code"));
+            }
+            compare(module, instrumented, finished, &rewritten)
+        },
+    );
+    valid.map_err(|error| {
+        Error::internal(Stage::Verify, format!("the output is invalid: {error}"))
+    })?;
+    compared
+}
+
+fn code<'m>(module: &Module<'m>) -> Option<&'m [u8]> {
+    let section = module.section(section_id::CODE)?;
+    Some(&module.bytes[section.contents.clone()])
+}
+
+fn compare(
+    module: &Module<'_>,
+    instrumented: &Instrumented<'_>,
+    finished: &mut Finished,
+    rewritten: &Module<'_>,
+) -> Result<()> {
+    let hollow = hollow(rewritten)?;
+    let hollow = Module::parse(&hollow)?;
+    let probes = instrument(&hollow)?;
+    let options = Options {
+        engine: EngineChoice::Auto,
+        ..Options::default()
+    };
+    let compiled = compile::compile(&hollow, &probes, &options)?;
+    let host = Host {
+        wasi: None,
+        limits: Limits::new(None, None),
+        memories: Vec::new(),
+        max_stack: options.max_stack,
+        ended: None,
+    };
+    let mut store = Store::new(compiled.module.engine(), host);
+    // Other runs' cancellations are none of its business.
+    store.set_epoch_deadline(u64::MAX / 2);
+    let imports = imports(&mut store, &compiled, finished)?;
+    let instance = Instance::new(&mut store, &compiled.module, &imports).map_err(|error| {
+        let cause = error.root_cause();
+        Error::internal(
+            Stage::Verify,
+            format!("the output can't be instantiated: {cause}"),
+        )
+    })?;
+    let mut expected = Private {
+        module,
+        instrumented,
+        store: &mut finished.store,
+        instance: finished.instance,
+    };
+    let mut actual = Private {
+        module: &hollow,
+        instrumented: &probes,
+        store: &mut store,
+        instance,
+    };
+    let numbers = (Numbers::read(&mut expected)?, Numbers::read(&mut actual)?);
+    if let Some(changed) = numbers.1.changed(&numbers.0).first() {
+        return Err(differs(&format!("global {}", changed.index)));
+    }
+    let sizes = References::read(&mut actual)?.table_sizes();
+    if sizes != References::read(&mut expected)?.table_sizes() {
+        return Err(differs("the size of a table"));
+    }
+    for index in module.imported_memories()..module.memories.len() {
+        let (expected_memory, memory) = (expected.memory(index)?, actual.memory(index)?);
+        let bytes = memory.data(&*actual.store);
+        let expected_bytes = expected_memory.data(&*expected.store);
+        if let Some(place) = first_difference(bytes, expected_bytes) {
+            return Err(differs(&format!("memory {index} at {place:#x}")));
+        }
+    }
+    Ok(())
+}
+
+/// The module with bodies that do nothing.
+fn hollow(module: &Module<'_>) -> Result<Vec<u8>> {
+    /// Its length, no locals, `unreachable`, `end`.
+    const BODY: [u8; 4] = [3, 0, 0x00, 0x0b];
+    let mut hollow = module.bytes[..HEADER_BYTES].to_vec();
+    for section in &module.sections {
+        match section.id {
+            section_id::CUSTOM => {}
+            section_id::CODE => {
+                let old = &module.bytes[section.contents.clone()];
+                let count = BinaryReader::new(old, section.contents.start).read_var_u32();
+                let count = count.map_err(|error| Error::invalid(&error))? as usize;
+                let mut contents = Vec::new();
+                count.encode(&mut contents);
+                contents.extend(BODY.repeat(count));
+                hollow.push(section_id::CODE);
+                contents.encode(&mut hollow);
+            }
+            _ => hollow.extend_from_slice(&module.bytes[section.range.clone()]),
+        }
+    }
+    Ok(hollow)
+}
+
+/// Magic and version.
+const HEADER_BYTES: usize = 8;
+
+/// Functions that nothing calls, and globals with the values that init has seen.
+fn imports(
+    store: &mut Store<Host>,
+    compiled: &Compiled,
+    finished: &mut Finished,
+) -> Result<Vec<Extern>> {
+    let pairs = compiled.module.imports().zip(&finished.imports);
+    let imports = pairs.map(|(import, seen)| match (import.ty(), seen) {
+        (ExternType::Func(ty), _) => {
+            let trap = |_: wasmtime::Caller<'_, Host>, _: &[Val], _: &mut [Val]| {
+                Err(wasmtime::Error::msg("no code runs on instantiation"))
+            };
+            Ok(Func::new(&mut *store, ty, trap).into())
+        }
+        (ExternType::Global(ty), Extern::Global(global)) => {
+            let value = global.get(&mut finished.store);
+            let global = Global::new(&mut *store, ty, value);
+            global.map(Extern::from).map_err(|error| {
+                Error::internal(Stage::Verify, format!("an imported global: {error:#}"))
+            })
+        }
+        _ => Err(Error::internal(
+            Stage::Verify,
+            format!("the import `{}`.`{}`", import.module(), import.name()),
+        )),
+    });
+    imports.collect()
+}
+
+/// Where two memories first differ, if they do; behind the end of the shorter one at the latest.
+fn first_difference(one: &[u8], other: &[u8]) -> Option<usize> {
+    if one == other {
+        return None;
+    }
+    let pairs = one.iter().zip(other);
+    let common = pairs.take_while(|(one, other)| one == other);
+    Some(common.count())
+}
+
+fn differs(what: &str) -> Error {
+    Error::internal(
+        Stage::Verify,
+        format!("the output does not start where init left off: {what} differs"),
+    )
+}
