@@ -261,6 +261,9 @@ export interface Failure {
   importThrew: boolean
   /** All imports that are missing. */
   imports?: Array<FailureImport>
+  filesRead?: Array<string>
+  pathsProbed?: Array<string>
+  directoriesRead?: Array<string>
   stdout?: Buffer
   stderr?: Buffer
 }

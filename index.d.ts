@@ -421,6 +421,13 @@ export class InitializeError extends Error {
   imports?: Array<{ module: string; name: string }>
   /** The very value that an import threw. With `ERR_IMPORT_FAILED`. */
   cause?: unknown
+  /**
+   * The host's files that the guest had asked for, as in {@link Report}: what to watch for another try.
+   * Where the guest ran with WASI.
+   */
+  filesRead?: string[]
+  pathsProbed?: string[]
+  directoriesRead?: string[]
   /** What the guest had written, where `wasi.stdout` is 'capture'. */
   stdout?: Buffer
   /** What the guest had written, where `wasi.stderr` is 'capture'. */

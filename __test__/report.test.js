@@ -8,6 +8,7 @@ import { join, relative } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { initializeWithReport, inspect } from '../index.js'
 import { assemble } from './compare.js'
+import { failure } from './failure.js'
 import { FREE, LIST, open, perform, readGuest } from './fixtures/guests.js'
 import { APP, FASTLY_OPTIONS, readFastly, readJavy, readReactor } from './modules.js'
 import { SECTION, itemCount, leb, section, sections } from './sections.js'
@@ -450,6 +451,21 @@ describe('wasi.baked', () => {
     assert.deepEqual(report.filesRead, paths(['file.txt']))
     assert.deepEqual(report.pathsProbed, paths(['absent', 'inner', 'missing.txt', 'unread.txt']))
     assert.deepEqual(report.directoriesRead, paths(['inner']))
+  })
+
+  test('are told by a failed run as well, for another try', async () => {
+    const steps = [open(3, 'missing.txt', OPENED), open(3, 'file.txt', OPENED), READ_IT]
+    const error = await failure(
+      perform(steps, ALL(), {
+        // Behind the two imports and this function stands the one that takes the steps.
+        more: `${more} (func (export "fail") (call 3) unreachable)`,
+        initFunc: 'fail',
+      }),
+    )
+    assert.equal(error.code, 'ERR_TRAP')
+    assert.deepEqual(error.filesRead, [join(folder, 'file.txt')])
+    assert.deepEqual(error.pathsProbed, [join(folder, 'missing.txt')])
+    assert.deepEqual(error.directoriesRead, [])
   })
 
   test('names a link by its own path, so that a change of it is seen', async () => {

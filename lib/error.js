@@ -17,6 +17,9 @@ const DETAILS = /** @type {const} */ ([
   'path',
   'option',
   'imports',
+  'filesRead',
+  'pathsProbed',
+  'directoriesRead',
   'stdout',
   'stderr',
 ])

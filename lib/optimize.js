@@ -22,16 +22,26 @@ const OUTPUT_FLAGS = ['-o', '--output', '-S', '--emit-text']
 /** Flags that ask wasm-opt to keep debug information. */
 const DEBUG_FLAGS = ['-g', '--debuginfo']
 
+/**
+ * Features whose instructions wasm-opt may meet without being able to say which one it lacks. It makes
+ * none of them by itself, but for sign extension, which its own defaults allow as well. A module that
+ * declares what it uses does not get them: wasm-opt would add them to the declaration.
+ */
+const FEATURES = ['sign-ext', 'mutable-globals', 'nontrapping-float-to-int', 'simd'].map(
+  (name) => `--enable-${name}`,
+)
+
 /** A module that uses features it does not declare is refused with a listing of all its code. */
 const MOST_OUTPUT = 1024 * 1024
 /** The first of those complaints are for people. */
 const MOST_LINES = 3
 
 /**
- * Runs that are going on, for the case that the process exits meanwhile.
+ * What to do about runs that are going on when the process exits.
  * @type {Set<() => void>}
  */
 const endings = new Set()
+let watchesExit = false
 
 /** @type {Array<() => void>} */
 const waiting = []
@@ -46,7 +56,9 @@ let free = availableParallelism()
  */
 export async function optimize(wasm, flags = DEFAULT_FLAGS, { signal, timeout, limit } = {}) {
   signal?.throwIfAborted()
-  const all = [...debugFlags(wasm, flags), ...checked(flags)]
+  const sections = new Set(binding.inspect(wasm).info?.sections.map(({ name }) => name))
+  const all = [...debugFlags(sections, flags), ...checked(flags)]
+  const features = sections.has('target_features') ? [] : FEATURES
   const tool = findWasmOpt()
   const stop = new AbortController()
   const abort = () => stop.abort(signal?.reason)
@@ -58,7 +70,7 @@ export async function optimize(wasm, flags = DEFAULT_FLAGS, { signal, timeout, l
   try {
     await slot(stop.signal)
     try {
-      return await inFolder((folder) => run(tool, all, wasm, folder, stop.signal))
+      return await inFolder((folder) => run(tool, all, features, wasm, folder, stop.signal))
     } finally {
       release()
     }
@@ -71,14 +83,13 @@ export async function optimize(wasm, flags = DEFAULT_FLAGS, { signal, timeout, l
 /**
  * Names stay when the module has some. Debug information by code offsets would be wrong afterwards:
  * it stays only where the caller's own flags ask wasm-opt for that.
- * @param {Uint8Array} wasm
+ * @param {Set<string>} sections
  * @param {readonly string[]} flags
  */
-function debugFlags(wasm, flags) {
+function debugFlags(sections, flags) {
   if (flags.some((flag) => DEBUG_FLAGS.includes(flag))) return []
-  const { info } = binding.inspect(wasm)
-  const named = info?.sections.some(({ name }) => name === 'name')
-  return ['--strip-dwarf', ...(named && flags === DEFAULT_FLAGS ? ['-g'] : [])]
+  const named = sections.has('name') && flags === DEFAULT_FLAGS
+  return ['--strip-dwarf', ...(named ? ['-g'] : [])]
 }
 
 /** @param {readonly string[]} flags */
@@ -156,7 +167,8 @@ async function inFolder(work) {
 
 /** @param {() => void} end */
 function atExit(end) {
-  if (endings.size === 0) process.once('exit', endAll)
+  if (!watchesExit) process.once('exit', endAll)
+  watchesExit = true
   endings.add(end)
 }
 
@@ -176,29 +188,28 @@ function endAll() {
  * everything instead would let new features into the output, so it is only what validation asks for.
  * @param {string} tool
  * @param {readonly string[]} flags
+ * @param {readonly string[]} features flags that enable what the module is likely to use
  * @param {Uint8Array} wasm
  * @param {string} folder
  * @param {AbortSignal} stop
  * @returns {Promise<Buffer<ArrayBuffer>>}
  */
-async function run(tool, flags, wasm, folder, stop) {
+async function run(tool, flags, features, wasm, folder, stop) {
   const input = join(folder, 'input.wasm')
   const output = join(folder, 'output.wasm')
   await writeFile(input, wasm)
-  /** @type {Set<string>} */
-  const enabled = new Set()
+  const enabled = new Set(features)
   for (;;) {
     stop.throwIfAborted()
-    const features = ['--mvp-features', ...enabled]
-    const args = [tool, input, ...features, ...flags, '-o', output]
+    const args = [tool, input, ...enabled, ...flags, '-o', output]
     const { status, text } = await finished(args, stop)
     if (status === 0) return read(output, flags)
     const known = enabled.size
-    for (const [, flag] of text.matchAll(/\[(--enable-[\w-]+)[^\]]*\]/g)) enabled.add(flag)
-    if (enabled.size > known) continue
-    // What is refused before it is validated names no feature.
-    if (!enabled.has('--all-features') && /^Fatal:/m.test(text)) enabled.add('--all-features')
-    else throw failure(text, status)
+    const asked = [...text.matchAll(/\[(--enable-[\w-]+)[^\]]*\]/g)].map(([, flag]) => flag)
+    for (const more of [asked, FEATURES, ['--all-features']]) {
+      if (enabled.size === known && /^Fatal:/m.test(text)) more.forEach((flag) => enabled.add(flag))
+    }
+    if (enabled.size === known) throw failure(text.replaceAll(input, 'the module'), status)
   }
 }
 

@@ -3,6 +3,8 @@
 //! A kind says the cause and, in its message, the remedy; [`Error::code`] is the stable name that
 //! JavaScript sees. Offsets are byte offsets in the user's own file, never in instrumented bytes.
 
+use crate::host::wasi::Wasi;
+use crate::report::HostPaths;
 use std::fmt;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,6 +19,7 @@ struct Inner {
     stage: Stage,
     stdout: Option<Vec<u8>>,
     stderr: Option<Vec<u8>>,
+    paths: Option<HostPaths>,
 }
 
 /// Where in the pipeline it happened; the names are those of the report's timings.
@@ -222,6 +225,7 @@ impl Error {
             stage,
             stdout: None,
             stderr: None,
+            paths: None,
         }))
     }
 
@@ -249,11 +253,13 @@ impl Error {
         )
     }
 
-    /// Adds what the guest had written to captured streams before it failed.
+    /// Adds what the guest did before the run failed: what it had written to captured streams, and
+    /// which files it had asked for.
     #[must_use]
-    pub fn with_output(mut self, stdout: Option<Vec<u8>>, stderr: Option<Vec<u8>>) -> Self {
-        self.0.stdout = stdout;
-        self.0.stderr = stderr;
+    pub fn with_wasi(mut self, wasi: Option<&Wasi>) -> Self {
+        self.0.stdout = wasi.and_then(Wasi::stdout);
+        self.0.stderr = wasi.and_then(Wasi::stderr);
+        self.0.paths = wasi.map(Wasi::host_paths);
         self
     }
 
@@ -271,6 +277,10 @@ impl Error {
 
     pub fn stderr(&self) -> Option<&[u8]> {
         self.0.stderr.as_deref()
+    }
+
+    pub fn paths(&self) -> Option<&HostPaths> {
+        self.0.paths.as_ref()
     }
 
     /// The stable code that JavaScript sees.

@@ -83,8 +83,7 @@ pub fn execute(
             run_started: ran.run_started,
         }),
         Err(error) => {
-            let wasi = store.data().wasi.as_ref();
-            let error = error.with_output(wasi.and_then(Wasi::stdout), wasi.and_then(Wasi::stderr));
+            let error = error.with_wasi(store.data().wasi.as_ref());
             drop_store(store, options);
             Err(error)
         }

@@ -45,7 +45,9 @@ pub use options::{
     EngineChoice, GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen, Random, Rename,
     StageObserver, Stdin, Wasi,
 };
-pub use report::{GlobalsReport, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings};
+pub use report::{
+    GlobalsReport, HostPaths, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings,
+};
 pub use strip::Strip;
 
 use module::Module;
@@ -166,6 +168,7 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
     if let (Ok((_, Some(report))), Some(wasi)) = (&mut result, &finished.store.data().wasi) {
         report.add_wasi(wasi);
     }
+    let result = result.map_err(|error| error.with_wasi(finished.store.data().wasi.as_ref()));
     execute::drop_store(finished.store, options);
     let (output, report) = result?;
     Ok(Initialized {

@@ -23,14 +23,20 @@ pub struct Report {
     pub wasi_calls: Vec<(String, u64)>,
     /// Host state that is frozen into the output.
     pub baked: Vec<String>,
-    /// Host paths of files that the guest has read.
-    pub files_read: Vec<PathBuf>,
-    /// Host paths that the guest has looked for or at without reading them.
-    pub paths_probed: Vec<PathBuf>,
-    /// Host paths of folders that the guest has listed.
-    pub directories_read: Vec<PathBuf>,
+    pub paths: HostPaths,
     pub stdout: Option<Vec<u8>>,
     pub stderr: Option<Vec<u8>>,
+}
+
+/// What of the host's files the outcome of a run may depend on.
+#[derive(Clone, Debug, Default)]
+pub struct HostPaths {
+    /// Files that the guest has read.
+    pub files_read: Vec<PathBuf>,
+    /// What the guest has looked for or at without reading it.
+    pub paths_probed: Vec<PathBuf>,
+    /// Folders that the guest has listed.
+    pub directories_read: Vec<PathBuf>,
 }
 
 /// The time each stage took.
@@ -255,9 +261,7 @@ impl Report {
             tables: tables.collect(),
             wasi_calls: Vec::new(),
             baked: Vec::new(),
-            files_read: Vec::new(),
-            paths_probed: Vec::new(),
-            directories_read: Vec::new(),
+            paths: HostPaths::default(),
             stdout: None,
             stderr: None,
         })
@@ -271,10 +275,7 @@ impl Report {
             .map(|(&name, &count)| (name.to_owned(), count))
             .collect();
         self.baked = observed.baked.iter().cloned().collect();
-        self.files_read = observed.files_read.iter().cloned().collect();
-        let probed = observed.paths_probed.difference(&observed.files_read);
-        self.paths_probed = probed.cloned().collect();
-        self.directories_read = observed.directories_read.iter().cloned().collect();
+        self.paths = wasi.host_paths();
         self.stdout = wasi.stdout();
         self.stderr = wasi.stderr();
     }

@@ -2,7 +2,7 @@
 //! is there.
 
 use crate::options::BindingOptions;
-use crate::report::{BindingReport, count};
+use crate::report::{BindingReport, count, paths};
 use crate::session::{Bridge, Session, receive};
 use crate::threads;
 use napi::bindgen_prelude::{Buffer, Env};
@@ -157,6 +157,9 @@ pub struct Failure {
     pub import_threw: bool,
     /// All imports that are missing.
     pub imports: Option<Vec<FailureImport>>,
+    pub files_read: Option<Vec<String>>,
+    pub paths_probed: Option<Vec<String>>,
+    pub directories_read: Option<Vec<String>>,
     pub stdout: Option<Buffer>,
     pub stderr: Option<Buffer>,
 }
@@ -226,6 +229,9 @@ impl From<Error> for Failure {
             import_name: None,
             import_threw: matches!(error.kind(), ErrorKind::ImportFailed { threw: true, .. }),
             imports: None,
+            files_read: error.paths().map(|it| paths(&it.files_read)),
+            paths_probed: error.paths().map(|it| paths(&it.paths_probed)),
+            directories_read: error.paths().map(|it| paths(&it.directories_read)),
             stdout: error.stdout().map(Into::into),
             stderr: error.stderr().map(Into::into),
         };

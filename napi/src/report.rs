@@ -141,16 +141,16 @@ impl From<Report> for BindingReport {
                     .collect(),
                 baked: report.baked,
             },
-            files_read: paths(&report.files_read),
-            paths_probed: paths(&report.paths_probed),
-            directories_read: paths(&report.directories_read),
+            files_read: paths(&report.paths.files_read),
+            paths_probed: paths(&report.paths.paths_probed),
+            directories_read: paths(&report.paths.directories_read),
             stdout: report.stdout.map(Into::into),
             stderr: report.stderr.map(Into::into),
         }
     }
 }
 
-fn paths(paths: &[PathBuf]) -> Vec<String> {
+pub fn paths(paths: &[PathBuf]) -> Vec<String> {
     let paths = paths.iter();
     paths
         .map(|path| path.to_string_lossy().into_owned())

@@ -13,6 +13,7 @@ use crate::host::files::Files;
 use crate::host::poll;
 use crate::host::preview1::{answered, descriptor_positions, path_positions};
 use crate::options::{self, Output, Random, Stdin};
+use crate::report::HostPaths;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::{Future, poll_fn};
 use std::path::PathBuf;
@@ -156,6 +157,20 @@ impl Wasi {
 
     pub fn observed(&self) -> &Observed {
         &self.observed
+    }
+
+    pub fn host_paths(&self) -> HostPaths {
+        let Observed {
+            files_read,
+            paths_probed,
+            directories_read,
+            ..
+        } = &self.observed;
+        HostPaths {
+            files_read: files_read.iter().cloned().collect(),
+            paths_probed: paths_probed.difference(files_read).cloned().collect(),
+            directories_read: directories_read.iter().cloned().collect(),
+        }
     }
 
     pub fn stdout(&self) -> Option<Vec<u8>> {
