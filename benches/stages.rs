@@ -11,6 +11,7 @@ use wasm_preinit::module::Module;
 use wasm_preinit::segments::{self, Space};
 use wasm_preinit::snapshot::Snapshot;
 use wasm_preinit::snapshot::memories::MemoryState;
+use wasm_preinit::snapshot::references::Changed;
 use wasm_preinit::snapshot::scan::live_ranges;
 use wasm_preinit::{DEFAULT_MAX_DATA_SEGMENTS, Options, rewrite, text};
 
@@ -138,6 +139,7 @@ fn write(bencher: Bencher<'_, '_>, contents: Contents) {
             bytes: &bytes,
         }],
         dropped_data: Vec::new(),
+        references: Changed::default(),
         dropped_elements: Vec::new(),
         table_sizes: Vec::new(),
     };

@@ -24,6 +24,8 @@
 //!   …)
 //! ```
 //!
+//! - Functions that references can refer to, and that nothing else shows, are exported: after init,
+//!   a reference is recognized by the function it refers to.
 //! - The start function is exported instead of started, so that state can be read before any code
 //!   has run and compared with what there is afterwards.
 //! - A probe answers whether a passive segment was dropped: reading nothing from offset 1 is in
@@ -37,6 +39,7 @@
 
 use crate::error::{Error, Result, Stage};
 use crate::module::{Module, Section, Table, section_id, section_rank};
+use crate::referable::{Place, Referable, referable};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -107,6 +110,10 @@ impl Names {
 
     pub fn table(&self, index: usize) -> String {
         format!("{}table{index}", self.prefix)
+    }
+
+    pub fn function(&self, index: u32) -> String {
+        format!("{}function{index}", self.prefix)
     }
 
     pub fn start(&self) -> String {
@@ -257,6 +264,12 @@ impl Additions {
         for (index, table) in module.tables.iter().enumerate() {
             if !table.imported {
                 this.export(&names.table(index), ExportKind::Table, index)?;
+            }
+        }
+        for Referable { function, place } in referable(module)? {
+            if place == Place::Hidden {
+                let index = usize::try_from(function).unwrap_or(usize::MAX);
+                this.export(&names.function(function), ExportKind::Func, index)?;
             }
         }
         if let Some(start) = module.start {

@@ -22,6 +22,7 @@ pub mod instrument;
 pub mod limits;
 pub mod module;
 pub mod options;
+pub mod referable;
 pub mod report;
 pub mod rewrite;
 pub mod segments;

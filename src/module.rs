@@ -7,9 +7,10 @@
 use crate::error::{Error, ErrorKind, Result, Stage};
 use std::ops::Range;
 use wasmparser::{
-    AbstractHeapType, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind,
-    Encoding, Export, ExternalKind, FromReader, FuncType, GlobalType, HeapType, Import, MemoryType,
-    Operator, Parser, Payload, RefType, SectionLimited, SubType, TableType, TypeRef, ValType,
+    AbstractHeapType, BinaryReader, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems,
+    ElementKind, Encoding, Export, ExternalKind, FromReader, FuncType, GlobalType, HeapType,
+    Import, MemoryType, Operator, Parser, Payload, RefType, SectionLimited, SubType, TableInit,
+    TableType, TypeRef, ValType,
 };
 
 /// Init exports that are tried when the caller names none, in this order.
@@ -73,6 +74,7 @@ pub struct Module<'a> {
     /// Type index of every function.
     pub functions: Vec<u32>,
     pub tables: Vec<Table>,
+    pub table_entries: Vec<TableEntry>,
     pub memories: Vec<MemoryType>,
     pub memory_entries: Vec<Range<usize>>,
     pub globals: Vec<GlobalType>,
@@ -102,6 +104,15 @@ pub struct Table {
     pub imported: bool,
 }
 
+/// The bytes of one table definition: a prefix where there is an initializer, the type of the elements,
+/// then the limits and the initializer expression.
+pub struct TableEntry {
+    pub range: Range<usize>,
+    pub element_type: Range<usize>,
+    /// The value that slots begin with, and those that the table grows by do not.
+    pub init: Option<Range<usize>>,
+}
+
 /// The bytes of one global definition: its type, then its initializer expression.
 pub struct GlobalEntry {
     pub ty: Range<usize>,
@@ -110,6 +121,8 @@ pub struct GlobalEntry {
 
 pub struct ElementSegment {
     pub passive: bool,
+    /// The table that an active segment is written to.
+    pub table: Option<u32>,
     pub ty: RefType,
     pub len: u32,
     pub range: Range<usize>,
@@ -178,6 +191,7 @@ impl<'a> Module<'a> {
             imports: Vec::new(),
             functions: Vec::new(),
             tables: Vec::new(),
+            table_entries: Vec::new(),
             memories: Vec::new(),
             memory_entries: Vec::new(),
             globals: Vec::new(),
@@ -220,8 +234,8 @@ impl<'a> Module<'a> {
                 }
             }
             Payload::TableSection(reader) => {
-                for table in reader {
-                    let table = table.map_err(|e| Error::invalid(&e))?;
+                for (range, table) in entries(reader)? {
+                    self.table_entries.push(self.table_entry(range, &table)?);
                     self.tables.push(Table {
                         ty: table.ty,
                         imported: false,
@@ -258,6 +272,12 @@ impl<'a> Module<'a> {
                     let (ty, len, allocates) = element_items(element.items)?;
                     self.elements.push(ElementSegment {
                         passive: matches!(element.kind, ElementKind::Passive),
+                        table: match element.kind {
+                            ElementKind::Active { table_index, .. } => {
+                                Some(table_index.unwrap_or(0))
+                            }
+                            _ => None,
+                        },
                         ty,
                         len,
                         range,
@@ -278,6 +298,32 @@ impl<'a> Module<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn table_entry(
+        &self,
+        range: Range<usize>,
+        table: &wasmparser::Table<'_>,
+    ) -> Result<TableEntry> {
+        /// Stands before the type of a table with an initializer, and a zero behind it.
+        const INITIALIZED: u8 = 0x40;
+        let bytes = &self.bytes[range.clone()];
+        let prefix = match bytes.first() {
+            Some(&INITIALIZED) => 2,
+            _ => 0,
+        };
+        let start = range.start + prefix;
+        let mut reader = BinaryReader::new(&self.bytes[start..range.end], start);
+        let ty: wasmparser::Result<RefType> = reader.read();
+        ty.map_err(|e| Error::invalid(&e))?;
+        Ok(TableEntry {
+            element_type: start..reader.original_position(),
+            init: match &table.init {
+                TableInit::Expr(init) => Some(init.get_binary_reader().range()),
+                TableInit::RefNull => None,
+            },
+            range,
+        })
     }
 
     /// The start function is called like any other, so nobody else checks its type.
@@ -320,6 +366,10 @@ impl<'a> Module<'a> {
             .enumerate()
             .skip(self.imported_globals());
         own.filter(|(_, global)| global.mutable || may_hold_object(global.content_type))
+    }
+
+    pub fn imported_tables(&self) -> usize {
+        self.tables.len() - self.table_entries.len()
     }
 
     pub fn imported_memories(&self) -> usize {

@@ -234,6 +234,8 @@ impl Report {
                     segment_bytes: own.map(|segment| segment.range.len()).sum(),
                 }
             });
+        let references = &snapshot.references;
+        let changed: Vec<usize> = references.tables.iter().map(|table| table.index).collect();
         let own_tables = module
             .tables
             .iter()
@@ -245,7 +247,7 @@ impl Report {
                 index,
                 before: table.ty.initial,
                 after,
-                changed: false,
+                changed: changed.binary_search(&index).is_ok(),
             });
         Ok(Self {
             init_func: init_func.to_owned(),
@@ -256,7 +258,7 @@ impl Report {
             memories: memories.collect(),
             globals: GlobalsReport {
                 total: module.globals.len(),
-                changed: snapshot.globals.len(),
+                changed: snapshot.globals.len() + references.globals.len(),
             },
             tables: tables.collect(),
             wasi_calls: Vec::new(),

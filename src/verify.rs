@@ -103,9 +103,20 @@ fn compare(
     if let Some(changed) = numbers.1.changed(&numbers.0).first() {
         return Err(differs(&format!("global {}", changed.index)));
     }
-    let sizes = References::read(&mut actual)?.table_sizes();
-    if sizes != References::read(&mut expected)?.table_sizes() {
-        return Err(differs("the size of a table"));
+    let now = References::read(&mut expected)?.all(&finished.initial.references, &mut expected)?;
+    let starts = References::read(&mut actual)?;
+    let starts = starts.all(&starts, &mut actual)?;
+    for (now, start) in now.tables.iter().zip(&starts.tables) {
+        let slots = now.slots.iter().zip(&start.slots);
+        let same = slots.take_while(|(now, start)| now == start).count();
+        if same < now.slots.len().max(start.slots.len()) {
+            return Err(differs(&format!("table {}, slot {same}", now.index)));
+        }
+    }
+    for (now, start) in now.globals.iter().zip(&starts.globals) {
+        if now.value != start.value {
+            return Err(differs(&format!("global {}", now.index)));
+        }
     }
     for index in module.imported_memories()..module.memories.len() {
         let (expected_memory, memory) = (expected.memory(index)?, actual.memory(index)?);

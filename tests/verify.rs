@@ -115,7 +115,7 @@ fn every_kind_of_difference_is_found_and_named() {
             &[0xe0, 0x3f],
             &[0xe1, 0x3f],
         ),
-        ("the size of a table", section_id::TABLE, &[0, 4], &[0, 5]),
+        ("table 0, slot 4", section_id::TABLE, &[0, 4], &[0, 5]),
         (
             "its code",
             section_id::CODE,

@@ -19,11 +19,11 @@ use dead_stack::DeadStack;
 use globals::{ChangedGlobal, Numbers};
 use memories::MemoryState;
 use private::Private;
-use references::References;
+use references::{Changed, References};
 
 /// Globals and tables as instantiation left them.
 pub struct InitialState {
-    references: References,
+    pub references: References,
     numbers: Numbers,
 }
 
@@ -42,8 +42,10 @@ impl InitialState {
 }
 
 pub struct Snapshot<'guest> {
-    /// By index, numeric and mutable ones only; all others keep their initializer.
+    /// By index, numeric ones; all that are in neither list keep their initializer.
     pub globals: Vec<ChangedGlobal>,
+    /// Tables and globals that hold references.
+    pub references: Changed,
     /// The module's own memories, by index.
     pub memories: Vec<MemoryState<'guest>>,
     /// Passive data segments that init dropped, by index.
@@ -78,7 +80,7 @@ pub fn snapshot<'guest>(
         instance: *instance,
     };
     let references = References::read(&mut private)?;
-    references.check_unchanged(&initial.references)?;
+    let changed = references.changed(&initial.references, &mut private)?;
     let globals = Numbers::read(&mut private)?.changed(&initial.numbers);
     let mut dropped_data = Vec::new();
     for segment in probed_data(module) {
@@ -100,6 +102,7 @@ pub fn snapshot<'guest>(
     let memories = memories::states(memories, store);
     Ok(Snapshot {
         globals,
+        references: changed,
         memories,
         dropped_data,
         dropped_elements,

@@ -5,7 +5,7 @@ use crate::error::{Error, Result, Stage};
 use crate::host::Host;
 use crate::instrument::Instrumented;
 use crate::module::Module;
-use wasmtime::{Global, Instance, Memory, Store, Table, Trap};
+use wasmtime::{Func, Global, Instance, Memory, Store, Table, Trap};
 
 /// Access to private state. Every getter fails with `ERR_INTERNAL` where the instrumented module
 /// lacks an export that it must have.
@@ -33,6 +33,12 @@ impl Private<'_, '_> {
         let name = self.instrumented.names.memory(index);
         let memory = self.instance.get_memory(&mut *self.store, &name);
         memory.ok_or_else(|| missing(&name))
+    }
+
+    /// A function, by the name of the export that shows it.
+    pub fn function(&mut self, name: &str) -> Result<Func> {
+        let function = self.instance.get_func(&mut *self.store, name);
+        function.ok_or_else(|| missing(name))
     }
 
     /// Whether a probe traps out of bounds, as it does when its segment was dropped.

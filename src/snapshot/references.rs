@@ -7,7 +7,10 @@
 use crate::error::{Error, Result, Stage};
 use crate::host::Host;
 use crate::module::Module;
+use crate::referable::{Place, Referable, referable};
 use crate::snapshot::private::Private;
+use std::collections::HashMap;
+use std::slice;
 use wasmtime::{Ref, RootScope, Store};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,66 +73,136 @@ impl References {
         Ok(Self { tables, globals })
     }
 
-    /// Elements of each table.
+    /// Every table and reference global that is not as it was, so that the module's own initializers
+    /// would not make it again.
+    ///
+    /// # Errors
+    ///
+    /// `ERR_UNSUPPORTED`, naming the first table, slot or global that holds what the output can't.
+    pub fn changed(&self, initial: &Self, private: &mut Private<'_, '_>) -> Result<Changed> {
+        self.values(initial, private, |now, before| now != before)
+    }
+
+    /// Every table and reference global.
+    ///
+    /// # Errors
+    ///
+    /// As [`References::changed`].
+    pub fn all(&self, initial: &Self, private: &mut Private<'_, '_>) -> Result<Changed> {
+        self.values(initial, private, |_, _| true)
+    }
+
+    fn values(
+        &self,
+        initial: &Self,
+        private: &mut Private<'_, '_>,
+        is_wanted: impl Fn(&[Reference], &[Reference]) -> bool,
+    ) -> Result<Changed> {
+        let mut functions = None;
+        let mut value = |reference: Reference, place: &dyn Fn() -> String| match reference {
+            Reference::Null => Ok(Value::Null),
+            Reference::I31(value) => Ok(Value::I31(value)),
+            Reference::Object => Err(object(&place())),
+            Reference::Function(address) => {
+                let functions = match &mut functions {
+                    Some(functions) => functions,
+                    None => functions.insert(Functions::read(private, initial)?),
+                };
+                let function = functions.0.get(&address);
+                let function = function.ok_or_else(|| foreign(&place()))?;
+                Ok(Value::Function(*function))
+            }
+        };
+        let mut changed = Changed::default();
+        for ((index, now), (_, before)) in self.tables.iter().zip(&initial.tables) {
+            if !is_wanted(now, before) && !now.contains(&Reference::Object) {
+                continue;
+            }
+            let slots = now.iter().enumerate();
+            let slots = slots.map(|(slot, reference)| {
+                value(*reference, &|| format!("table {index}, slot {slot}"))
+            });
+            changed.tables.push(ChangedTable {
+                index: *index,
+                slots: slots.collect::<Result<_>>()?,
+            });
+        }
+        for ((index, now), (_, before)) in self.globals.iter().zip(&initial.globals) {
+            if !is_wanted(slice::from_ref(now), slice::from_ref(before))
+                && *now != Reference::Object
+            {
+                continue;
+            }
+            changed.globals.push(ChangedReference {
+                index: *index,
+                value: value(*now, &|| format!("global {index}"))?,
+            });
+        }
+        Ok(changed)
+    }
+
+    /// Elements of each of the module's own tables.
     pub fn table_sizes(&self) -> Vec<u64> {
         let sizes = self.tables.iter().map(|(_, slots)| slots.len() as u64);
         sizes.collect()
     }
+}
 
-    /// Whether every slot and reference global is as it was, so that the module's own initializers
-    /// make it again.
-    ///
-    /// # Errors
-    ///
-    /// `ERR_UNSUPPORTED`, naming the first table, slot or global that differs or holds an object.
-    pub fn check_unchanged(&self, initial: &Self) -> Result<()> {
-        for ((table, now), (_, before)) in self.tables.iter().zip(&initial.tables) {
-            if let Some(slot) = now.iter().position(|slot| *slot == Reference::Object) {
-                return Err(object(&format!("table {table}, slot {slot}")));
-            }
-            if now.len() != before.len() {
-                return Err(Error::unsupported(
-                    Stage::Snapshot,
-                    format!(
-                        "init changed the size of table {table} from {} to {} elements; \
-                         tables can't be kept yet when init changes them: \
-                         grow the table after start instead",
-                        before.len(),
-                        now.len()
-                    ),
-                ));
-            }
-            if let Some(slot) = now
-                .iter()
-                .zip(before)
-                .position(|(now, before)| now != before)
-            {
-                return Err(Error::unsupported(
-                    Stage::Snapshot,
-                    format!(
-                        "init changed slot {slot} of table {table}; \
-                         tables can't be kept yet when init changes them: \
-                         fill the table with element segments, or after start"
-                    ),
-                ));
-            }
+/// A reference that a constant expression can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    Null,
+    /// By index.
+    Function(u32),
+    I31(u32),
+}
+
+/// One of the module's own tables, with all its slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedTable {
+    pub index: usize,
+    pub slots: Vec<Value>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangedReference {
+    pub index: usize,
+    pub value: Value,
+}
+
+/// What of the references init has changed, by index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    pub tables: Vec<ChangedTable>,
+    pub globals: Vec<ChangedReference>,
+}
+
+/// The functions of a module by the addresses of wasmtime's records of them.
+struct Functions(HashMap<usize, u32>);
+
+impl Functions {
+    fn read(private: &mut Private<'_, '_>, initial: &References) -> Result<Self> {
+        let (module, names) = (private.module, &private.instrumented.names);
+        let mut functions = HashMap::new();
+        for Referable { function, place } in referable(module)? {
+            let exported = match place {
+                Place::Export(position) => module.exports[position].name.to_owned(),
+                Place::Hidden => names.function(function),
+                Place::Slot { table, slot } => {
+                    let tables = initial.tables.iter().find(|(index, _)| *index == table);
+                    let slot = usize::try_from(slot).unwrap_or(usize::MAX);
+                    if let Some(Reference::Function(address)) =
+                        tables.and_then(|(_, slots)| slots.get(slot))
+                    {
+                        functions.insert(*address, function);
+                    }
+                    continue;
+                }
+            };
+            let record = private.function(&exported)?.to_raw(&mut *private.store);
+            functions.insert(record.addr(), function);
         }
-        for ((global, now), (_, before)) in self.globals.iter().zip(&initial.globals) {
-            if *now == Reference::Object {
-                return Err(object(&format!("global {global}")));
-            }
-            if now != before {
-                return Err(Error::unsupported(
-                    Stage::Snapshot,
-                    format!(
-                        "init changed global {global}, which holds a reference; \
-                         references can't be kept yet when init changes them: \
-                         set the global after start instead"
-                    ),
-                ));
-            }
-        }
-        Ok(())
+        Ok(Self(functions))
     }
 }
 
@@ -147,6 +220,16 @@ pub fn check_segments(module: &Module<'_>, dropped: &[usize]) -> Result<()> {
         Some((index, _)) => Err(object(&format!("element segment {index}"))),
         None => Ok(()),
     }
+}
+
+fn foreign(place: &str) -> Error {
+    Error::unsupported(
+        Stage::Snapshot,
+        format!(
+            "{place} holds a function of the host or of another module after init, \
+             which a module can't hold: import it, and let the module itself put it there"
+        ),
+    )
 }
 
 fn object(place: &str) -> Error {

@@ -6,6 +6,7 @@
   (export "use" (func 4))
   (export "__wasm_preinit_table0" (table $functions))
   (export "__wasm_preinit_table1" (table $externs))
+  (export "__wasm_preinit_function2" (func $h))
   (export "__wasm_preinit_element1" (func 5))
   (export "__wasm_preinit_element2" (func 6))
   (export "__wasm_preinit_element3" (func 7))

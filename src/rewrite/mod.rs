@@ -24,8 +24,12 @@
 //! always, any other section where nothing in it differs. The buffer has the output's exact size
 //! from the beginning, and every byte of memory goes into it straight from the guest.
 
+mod elements;
+mod reference;
+mod tables;
+
 use crate::error::{Error, Result, Stage};
-use crate::module::{Module, REACTOR_INIT, Section, section_id, section_rank};
+use crate::module::{Module, REACTOR_INIT, section_id, section_rank};
 use crate::options::{Options, Rename};
 use crate::segments::{Layout, Original, Segment, header_len, wrap_i32};
 use crate::snapshot::Snapshot;
@@ -94,14 +98,22 @@ fn pieces<'a>(
         .iter()
         .rposition(|section| section_rank(section.id).is_some());
     let has_data = module.section(section_id::DATA).is_some();
+    let mut new_elements = match module.section(section_id::ELEMENT) {
+        None => elements::rewrite(module, snapshot)?.into_section(section_id::ELEMENT),
+        Some(_) => None,
+    };
     for (position, section) in module.sections.iter().enumerate() {
+        if section_rank(section.id) > section_rank(section_id::ELEMENT) {
+            pieces.extend(new_elements.take());
+        }
         let original = &module.bytes[section.range.clone()];
         let rewritten = match section.id {
             section_id::START => None,
-            section_id::MEMORY => Some(memories(module, snapshot, section)?),
-            section_id::GLOBAL => Some(globals(module, snapshot, section)?),
+            section_id::MEMORY => Some(memories(module, snapshot)),
+            section_id::GLOBAL => Some(globals(module, snapshot)),
             section_id::EXPORT => Some(exports(module, init_func, options)?),
-            section_id::ELEMENT => Some(elements(module, snapshot, section)?),
+            section_id::TABLE => Some(tables::rewrite(module, snapshot)),
+            section_id::ELEMENT => Some(elements::rewrite(module, snapshot)?),
             section_id::DATA_COUNT => {
                 let mut count = Vec::new();
                 layout.segment_count().encode(&mut count);
@@ -116,13 +128,11 @@ fn pieces<'a>(
         };
         match rewritten {
             Some(Rewritten::Unchanged) => pieces.push(Piece::Bytes(Cow::Borrowed(original))),
-            Some(Rewritten::Contents(contents)) => {
-                let mut bytes = Vec::with_capacity(contents.len() + 6);
-                bytes.push(section.id);
-                contents.encode(&mut bytes);
-                pieces.push(Piece::Bytes(Cow::Owned(bytes)));
-            }
+            Some(contents) => pieces.extend(contents.into_section(section.id)),
             None => {}
+        }
+        if last == Some(position) {
+            pieces.extend(new_elements.take());
         }
         if !has_data && last == Some(position) {
             pieces.push(Piece::Data);
@@ -136,6 +146,19 @@ enum Rewritten {
     Contents(Vec<u8>),
 }
 
+impl Rewritten {
+    /// The whole section, where it is not the original's.
+    fn into_section<'a>(self, id: u8) -> Option<Piece<'a>> {
+        let Self::Contents(contents) = self else {
+            return None;
+        };
+        let mut bytes = Vec::with_capacity(contents.len() + 6);
+        bytes.push(id);
+        contents.encode(&mut bytes);
+        Some(Piece::Bytes(Cow::Owned(bytes)))
+    }
+}
+
 /// A vector of items: their count, then the items.
 fn vector(items: impl ExactSizeIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
     let mut contents = Vec::new();
@@ -147,17 +170,12 @@ fn vector(items: impl ExactSizeIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
 }
 
 /// Memory minimums become what the memories have grown to.
-fn memories(
-    module: &Module<'_>,
-    snapshot: &Snapshot<'_>,
-    section: &Section<'_>,
-) -> Result<Rewritten> {
-    debug_assert_eq!(section.id, section_id::MEMORY);
+fn memories(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Rewritten {
     let grown = |state: &crate::snapshot::memories::MemoryState<'_>| {
         state.pages != module.memories[state.index].initial
     };
     if !snapshot.memories.iter().any(grown) {
-        return Ok(Rewritten::Unchanged);
+        return Rewritten::Unchanged;
     }
     let imported = module.imported_memories();
     let entries = snapshot.memories.iter().map(|state| {
@@ -177,34 +195,38 @@ fn memories(
         ty.encode(&mut entry);
         Cow::Owned(entry)
     });
-    Ok(Rewritten::Contents(vector(entries)))
+    Rewritten::Contents(vector(entries))
 }
 
 /// Changed globals are initialized with their value.
-fn globals(
-    module: &Module<'_>,
-    snapshot: &Snapshot<'_>,
-    section: &Section<'_>,
-) -> Result<Rewritten> {
-    debug_assert_eq!(section.id, section_id::GLOBAL);
-    if snapshot.globals.is_empty() {
-        return Ok(Rewritten::Unchanged);
+fn globals(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Rewritten {
+    let references = &snapshot.references.globals;
+    if snapshot.globals.is_empty() && references.is_empty() {
+        return Rewritten::Unchanged;
     }
     let imported = module.imported_globals();
-    let mut changed = snapshot.globals.iter().peekable();
+    let mut numbers = snapshot.globals.iter().peekable();
+    let mut references = references.iter().peekable();
     let entries = module
         .global_entries
         .iter()
         .enumerate()
         .map(|(own, entry)| {
-            let mut bytes = module.bytes[entry.ty.clone()].to_vec();
-            match changed.next_if(|global| global.index == imported + own) {
-                Some(global) => constant(global.value).encode(&mut bytes),
-                None => bytes.extend_from_slice(&module.bytes[entry.init.clone()]),
+            let ty = &module.bytes[entry.ty.clone()];
+            let mut bytes = ty.to_vec();
+            let index = imported + own;
+            if let Some(global) = numbers.next_if(|global| global.index == index) {
+                constant(global.value).encode(&mut bytes);
+            } else if let Some(global) = references.next_if(|global| global.index == index) {
+                // The last byte says whether the global is mutable.
+                let ty = &ty[..ty.len().saturating_sub(1)];
+                reference::encode(global.value, ty, &mut bytes);
+            } else {
+                bytes.extend_from_slice(&module.bytes[entry.init.clone()]);
             }
             bytes
         });
-    Ok(Rewritten::Contents(vector(entries)))
+    Rewritten::Contents(vector(entries))
 }
 
 fn constant(value: Number) -> ConstExpr {
@@ -303,55 +325,6 @@ fn export_kind_byte(kind: wasmparser::ExternalKind) -> u8 {
         Kind::Tag => 4,
         Kind::FuncExact => 0x20,
     }
-}
-
-/// Element segments that init dropped become empty, all others stay.
-fn elements(
-    module: &Module<'_>,
-    snapshot: &Snapshot<'_>,
-    section: &Section<'_>,
-) -> Result<Rewritten> {
-    debug_assert_eq!(section.id, section_id::ELEMENT);
-    if snapshot.dropped_elements.is_empty() {
-        return Ok(Rewritten::Unchanged);
-    }
-    let segments = module.elements.iter().enumerate();
-    let entries = segments.map(|(index, segment)| {
-        let bytes = &module.bytes[segment.range.clone()];
-        if snapshot.dropped_elements.binary_search(&index).is_err() {
-            return Ok(Cow::Borrowed(bytes));
-        }
-        emptied(bytes).map(Cow::Owned)
-    });
-    let entries: Vec<Cow<'_, [u8]>> = entries.collect::<Result<_>>()?;
-    Ok(Rewritten::Contents(vector(entries.iter())))
-}
-
-/// A passive element segment of the same type without items: its flags and type stay, the count
-/// of items becomes zero.
-fn emptied(segment: &[u8]) -> Result<Vec<u8>> {
-    /// Flags of a passive segment of function indices, and of one of expressions.
-    const PASSIVE_FUNCTIONS: u32 = 1;
-    const PASSIVE_EXPRESSIONS: u32 = 5;
-    let mut reader = wasmparser::BinaryReader::new(segment, 0);
-    let invalid = |e: wasmparser::BinaryReaderError| Error::invalid(&e);
-    match reader.read_var_u32().map_err(invalid)? {
-        PASSIVE_FUNCTIONS => {
-            reader.read_u8().map_err(invalid)?;
-        }
-        PASSIVE_EXPRESSIONS => {
-            reader.read::<wasmparser::RefType>().map_err(invalid)?;
-        }
-        flags => {
-            return Err(Error::internal(
-                Stage::Rewrite,
-                format!("an element segment with flags {flags} is dropped and not passive"),
-            ));
-        }
-    }
-    let mut empty = segment[..reader.current_position()].to_vec();
-    empty.push(0);
-    Ok(empty)
 }
 
 /// The data section: original segments that must keep their index, and the snapshot's.
