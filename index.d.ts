@@ -172,6 +172,14 @@ export interface InitializeOptions {
    */
   verify?: boolean
   /**
+   * Whether to hand the result to wasm-opt of the package `binaryen`, which the project has to have
+   * installed: it removes what nothing can reach after init any more. `true` does just that; strings
+   * are flags for wasm-opt, such as '-Oz'. Changes the code section, so debug information and source
+   * maps of the input no longer fit. Not for `initializeSync`.
+   * @default false
+   */
+  optimize?: boolean | string[]
+  /**
    * Called on the thread that called as each stage begins, to show what goes on. What it throws ends
    * the run and is what the promise rejects with. Not for `initializeSync`.
    * @default none
@@ -267,8 +275,9 @@ export interface Report {
     run: number
     snapshot: number
     rewrite: number
-    /** With the option of that name. */
+    /** With the options of these names. */
     verify?: number
+    optimize?: number
     total: number
   }
   /** Bytes; sections of one name are added up. */
@@ -369,6 +378,7 @@ export type Stage =
   | 'snapshot'
   | 'rewrite'
   | 'verify'
+  | 'optimize'
 
 /** Why the guest stopped, as in {@link InitializeError.trap}. */
 export interface TrapInfo {

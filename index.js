@@ -1,5 +1,6 @@
 // The public face: options are checked, the addon runs, failures become errors.
 
+import './lib/load.js'
 import * as binding from './binding.js'
 import { finishWritesAtExit, warnOfCache } from './lib/cache.js'
 import { InvalidOptionError, errorFrom } from './lib/error.js'
@@ -11,6 +12,9 @@ import { Stages } from './lib/stages.js'
 export { InitializeError } from './lib/error.js'
 
 export const version = binding.VERSION
+
+const VERIFY = 'verify'
+const OPTIMIZE = 'optimize'
 
 /** @type {typeof import('./index.js').initialize} */
 export async function initialize(wasm, options) {
@@ -28,10 +32,11 @@ export async function initializeWithReport(wasm, options) {
 export function initializeSync(wasm, options) {
   const call = prepare(wasm, options, false)
   const { canceller } = call
-  if (call.onStage) {
+  for (const option of /** @type {const} */ (['onStage', 'optimize'])) {
+    if (!call[option]) continue
     throw new InvalidOptionError(
-      'onStage',
-      'the option `onStage` needs a thread that is free to be called on: use `initialize`',
+      option,
+      `the option \`${option}\` needs a thread that does not wait: use \`initialize\``,
     )
   }
   const done = cancelOnAbort(call.signal, canceller)
@@ -59,6 +64,7 @@ export function inspect(wasm) {
  * @property {binding.BindingOptions} options
  * @property {AbortSignal | undefined} signal
  * @property {import('./index.js').InitializeOptions['onStage']} onStage
+ * @property {string[] | undefined} optimize flags, none for the default ones
  * @property {Host | undefined} host
  * @property {binding.Canceller} canceller
  */
@@ -69,10 +75,13 @@ export function inspect(wasm) {
  * @param {boolean} report
  */
 async function run(wasm, options, report) {
+  const started = performance.now()
   const call = prepare(wasm, options, report)
-  const { canceller } = call
-  const done = cancelOnAbort(call.signal, canceller)
-  const stages = call.onStage && new Stages(call.onStage, canceller)
+  const { canceller, optimize } = call
+  const stop = cancelOnAbort(call.signal, canceller)
+  /** @type {import('./index.js').Stage[]} */
+  const more = [...(call.options.verify ? [VERIFY] : []), ...(optimize ? [OPTIMIZE] : [])]
+  const stages = call.onStage && new Stages(call.onStage, canceller, more)
   try {
     const running = binding.initialize(
       call.bytes,
@@ -82,10 +91,19 @@ async function run(wasm, options, report) {
       stages?.enter,
     )
     const outcome = await running
-    stages?.finish(outcome.failure?.stage ?? (call.options.verify ? 'verify' : 'rewrite'))
-    return finish(call, outcome)
+    stages?.reach(outcome.failure?.stage ?? (call.options.verify ? VERIFY : 'rewrite'))
+    const finished = finish(call, outcome)
+    if (!optimize) return finished
+    stages?.reach(OPTIMIZE)
+    const { optimized } = await import('./lib/optimize.js')
+    return await optimized(finished, optimize, {
+      signal: call.signal,
+      limit: call.options.timeout,
+      started,
+    })
   } finally {
-    done()
+    stages?.end()
+    stop()
     call.host?.session.close()
   }
 }
@@ -98,7 +116,7 @@ async function run(wasm, options, report) {
  */
 function prepare(wasm, options, report) {
   const bytes = bytesOf(wasm)
-  const { binding: flat, signal, imports, onStage } = bindingOptions(options, report)
+  const { binding: flat, signal, imports, onStage, optimize } = bindingOptions(options, report)
   signal?.throwIfAborted()
   if (flat.cache) finishWritesAtExit()
   const canceller = new binding.Canceller()
@@ -110,6 +128,7 @@ function prepare(wasm, options, report) {
     options: { ...flat, ...(host && { imports: host.imports }) },
     signal,
     onStage,
+    optimize,
     host,
     canceller,
   }

@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -21,8 +22,21 @@ import { assemble, functions, instantiate } from './compare.js'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** Files that may be in the main package; nothing of the build, the tests or the addon itself. */
-const PACKED =
-  /^(index\.(js|d\.ts)|binding\.(js|d\.ts)|(lib|bin|plugins)\/.*\.(js|d\.ts)|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
+const PACKED = [
+  /^(index|binding)\.(js|d\.ts)$/,
+  /^(lib|cli|plugins|report)\/([\w-]+\/)*[\w-]+\.(js|d\.ts)$/,
+  /^report\/([\w-]+\/)*[\w-]+\.(css|html|svg)$/,
+  /^bin\/(wasm-preinit\.js|wizer|wizer\.cmd|wizer-path\.(js|d\.ts))$/,
+  /^include\/[\w-]+\.h$/,
+  /^(package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/,
+]
+
+/** What has nothing to do in any package, wherever it is. */
+const LEAKS =
+  /(^|\/)(__test__|tests?|fixtures|src|target|node_modules|\.[^/]+)(\/|$)|\.(test\.js|rs|wasm|wat|node|tgz|map)$/
+
+/** The main package stays small; the addons are large. */
+const MOST_BYTES = 1_000_000
 
 const ENGINE = `(module
   (global $state (mut i32) (i32.const 0))
@@ -38,7 +52,7 @@ function platformPackage() {
   const folders = readdirSync(join(ROOT, 'npm')).map((name) => join(ROOT, 'npm', name))
   for (const folder of folders) {
     const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-    const { os, cpu, libc: libcs = [libc] } = manifest
+    const { os = [], cpu, libc: libcs = [libc] } = manifest
     if (os.includes(process.platform) && cpu.includes(process.arch) && libcs.includes(libc)) {
       return { folder, manifest }
     }
@@ -71,6 +85,25 @@ function pack(folder, destination) {
   return { path: join(destination, packed.filename), files, manifest: packed }
 }
 
+/**
+ * Folders of the packages that a package depends on, and so on.
+ * @param {string} folder
+ * @param {Set<string>} [found]
+ */
+function dependencies(folder, found = new Set()) {
+  const { dependencies: names = {} } = JSON.parse(
+    readFileSync(join(folder, 'package.json'), 'utf8'),
+  )
+  for (const name of Object.keys(names)) {
+    const nested = join(folder, 'node_modules', name)
+    const dependency = existsSync(nested) ? nested : join(ROOT, 'node_modules', name)
+    if (found.has(dependency)) continue
+    found.add(dependency)
+    dependencies(dependency, found)
+  }
+  return found
+}
+
 describe('the packages', () => {
   const folder = mkdtempSync(join(tmpdir(), 'wasm-preinit-'))
   const project = join(folder, 'project')
@@ -90,7 +123,8 @@ describe('the packages', () => {
     mkdirSync(project)
     writeFileSync(join(project, 'package.json'), '{ "private": true }')
     writeFileSync(join(project, 'engine.wasm'), await assemble(ENGINE))
-    npm(['install', main.path, addon.path], project)
+    // Dependencies come from where they are installed: a cache may know them by their lock only.
+    npm(['install', '--install-links', main.path, addon.path, ...dependencies(ROOT)], project)
   })
   after(() => rmSync(folder, { recursive: true }))
 
@@ -118,10 +152,12 @@ describe('the packages', () => {
   }
 
   test('hold what users need and nothing else', () => {
-    assert.deepEqual(
-      main.files.filter((/** @type {string} */ file) => !PACKED.test(file)),
-      [],
+    const strange = main.files.filter(
+      (/** @type {string} */ file) =>
+        LEAKS.test(file) || !PACKED.some((pattern) => pattern.test(file)),
     )
+    assert.deepEqual(strange, [])
+    assert.ok(main.manifest.unpackedSize < MOST_BYTES, `${main.manifest.unpackedSize} bytes`)
     for (const file of ['index.js', 'index.d.ts', 'binding.js', 'README.md', 'LICENSE']) {
       assert.ok(main.files.includes(file), file)
     }
@@ -140,11 +176,23 @@ describe('the packages', () => {
     }
   })
 
-  test('bring nothing else along', () => {
-    const installed = readdirSync(join(project, 'node_modules')).filter(
-      (name) => !name.startsWith('.'),
+  test('bring only what they name as dependencies', () => {
+    const installed = JSON.parse(
+      readFileSync(join(project, 'node_modules/.package-lock.json'), 'utf8'),
     )
-    assert.deepEqual(installed, ['wasm-preinit', addon.manifest.name])
+    const named = [...dependencies(ROOT)].map((path) =>
+      path.slice(join(ROOT, 'node_modules/').length),
+    )
+    assert.deepEqual(
+      Object.keys(installed.packages)
+        .map((path) => path.replace(/^.*node_modules\//, ''))
+        .toSorted(),
+      [
+        'wasm-preinit',
+        addon.manifest.name,
+        ...named.map((name) => name.replaceAll('\\', '/')),
+      ].toSorted(),
+    )
   })
 
   test('do what the quick start of the README says', () => {
@@ -229,12 +277,30 @@ describe('the packages', () => {
     assert.equal(status, 0, stdout)
   })
 
-  test('say which package is missing where the addon was not installed', () => {
-    rmSync(join(project, 'node_modules', addon.manifest.name), { recursive: true })
+  test('say what to install for `optimize`', () => {
     const script = `
-      import('wasm-preinit').catch((error) => {
-        for (let cause = error; cause; cause = cause.cause) console.log(cause.message)
-      })`
-    assert.match(run(['--eval', script]).stdout, new RegExp(`'${addon.manifest.name}'`))
+      import('./node_modules/wasm-preinit/lib/optimize.js')
+        .then(({ optimize }) => optimize(require('node:fs').readFileSync('engine.wasm')))
+        .catch(({ code, option, message }) => console.log(code, option, message))`
+    assert.match(
+      run(['--eval', script]).stdout,
+      /^ERR_INVALID_OPTION optimize .*install binaryen: npm install --save-dev binaryen\n$/,
+    )
+  })
+
+  test('say in one sentence what is missing where the addon was not installed', () => {
+    rmSync(join(project, 'node_modules', addon.manifest.name), { recursive: true })
+    const sentence = new RegExp(
+      `wasm-preinit's addon for ${process.platform} ${process.arch}.* is not installed, which is the optional dependency \`${addon.manifest.name}\`: install `,
+    )
+    for (const script of ["import('wasm-preinit')", "require('wasm-preinit')"]) {
+      const { status, stderr } = spawnSync(process.execPath, ['--eval', script], {
+        cwd: project,
+        encoding: 'utf8',
+      })
+      assert.notEqual(status, 0)
+      assert.match(stderr, sentence)
+      assert.doesNotMatch(stderr, /Cannot find|npm has a bug|\n {4}at .*wasm-preinit/)
+    }
   })
 })

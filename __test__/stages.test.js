@@ -27,6 +27,23 @@ describe('onStage', () => {
     assert.deepEqual(Object.keys(report.timings).toSorted(), [...ALL, 'total', 'verify'].toSorted())
   })
 
+  test('hears of optimizing where it is asked for, and the report tells of it', async () => {
+    /** @type {string[]} */
+    const stages = []
+    const onStage = (/** @type {string} */ stage) => stages.push(stage)
+    const used = await assemble(`(module (func $init (call $only)) (func $only)
+      (func (export "answer") (result i32) (i32.const 42)) (export "wizer.initialize" (func $init)))`)
+    const plain = await initializeWithReport(used)
+    const { wasm, report } = await initializeWithReport(used, { onStage, optimize: true })
+    assert.deepEqual(stages, [...ALL, 'optimize'])
+    assert.ok(wasm.length < plain.wasm.length)
+    assert.equal(report.sizes.output, wasm.length)
+    const sections = report.sizes.sections.map(({ after }) => after)
+    assert.equal(8 + sections.reduce((sum, bytes) => sum + bytes, 0), wasm.length)
+    assert.ok(report.timings.optimize && report.timings.optimize < report.timings.total)
+    assert.deepEqual(await initialize(used, { optimize: true }), wasm)
+  })
+
   test('hears of no stage behind the one that fails', async () => {
     const trap = await assemble('(module (func (export "wizer.initialize") unreachable))')
     /** @type {string[]} */
@@ -61,9 +78,11 @@ describe('onStage', () => {
   })
 
   test('has nothing to be called on where the thread waits', () => {
-    assert.throws(() => initializeSync(WASM, { onStage() {} }), {
-      code: 'ERR_INVALID_OPTION',
-      option: 'onStage',
-    })
+    for (const options of [{ onStage() {} }, { optimize: true }]) {
+      assert.throws(() => initializeSync(WASM, options), {
+        code: 'ERR_INVALID_OPTION',
+        option: Object.keys(options)[0],
+      })
+    }
   })
 })

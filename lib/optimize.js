@@ -31,7 +31,7 @@ const FEATURES = ['sign-ext', 'mutable-globals', 'nontrapping-float-to-int', 'si
   (name) => `--enable-${name}`,
 )
 
-/** A module that uses features it does not declare is refused with a listing of all its code. */
+/** A module that uses features it does not declare is refused with a listing of all code that does. */
 const MOST_OUTPUT = 1024 * 1024
 /** The first of those complaints are for people. */
 const MOST_LINES = 3
@@ -46,6 +46,46 @@ let watchesExit = false
 /** @type {Array<() => void>} */
 const waiting = []
 let free = availableParallelism()
+
+/**
+ * A finished run whose module is optimized, too, and whose report tells of that.
+ * @param {{ wasm: Uint8Array, report: import('../binding.js').BindingReport | undefined }} finished
+ * @param {string[]} flags none for the default ones
+ * @param {{ signal: AbortSignal | undefined, limit: number | undefined, started: number }} options
+ *   the run may take `limit` milliseconds from `started` on
+ */
+export async function optimized({ wasm, report }, flags, { signal, limit, started }) {
+  const begun = performance.now()
+  const output = await optimize(wasm, flags.length > 0 ? flags : undefined, {
+    signal,
+    limit,
+    timeout: limit === undefined ? undefined : limit - (begun - started),
+  })
+  if (!report) return { wasm: output, report }
+  const { timings, sizes } = report
+  const after = binding.inspect(output).info?.sections ?? []
+  const bytesOf = (/** @type {string} */ wanted) =>
+    after.reduce((sum, { name, bytes }) => sum + (name === wanted ? bytes : 0), 0)
+  const names = new Set([...sizes.sections, ...after].map(({ name }) => name))
+  const before = new Map(sizes.sections.map((section) => [section.name, section.before]))
+  const time = performance.now() - begun
+  return {
+    wasm: output,
+    report: {
+      ...report,
+      timings: { ...timings, optimize: time, total: timings.total + time },
+      sizes: {
+        ...sizes,
+        output: output.length,
+        sections: [...names].map((name) => ({
+          name,
+          before: before.get(name) ?? 0,
+          after: bytesOf(name),
+        })),
+      },
+    },
+  }
+}
 
 /**
  * @param {Uint8Array} wasm
@@ -70,7 +110,10 @@ export async function optimize(wasm, flags = DEFAULT_FLAGS, { signal, timeout, l
   try {
     await slot(stop.signal)
     try {
-      return await inFolder((folder) => run(tool, all, features, wasm, folder, stop.signal))
+      const output = await inFolder((folder) => run(tool, all, features, wasm, folder, stop.signal))
+      // Nothing to remove, and the module was encoded tighter than wasm-opt does it.
+      const grown = flags === DEFAULT_FLAGS && output.length >= wasm.length
+      return grown ? Buffer.from(wasm) : output
     } finally {
       release()
     }
@@ -234,8 +277,10 @@ function finished(args, stop) {
       endings.delete(kill)
     }
     let text = ''
+    let last = ''
     child.stderr.setEncoding('utf8').on('data', (/** @type {string} */ chunk) => {
       if (text.length < MOST_OUTPUT) text += chunk
+      else last = chunk
     })
     child.once('error', (error) => {
       done()
@@ -244,7 +289,7 @@ function finished(args, stop) {
     child.once('close', (status) => {
       done()
       if (stop.aborted) reject(stop.reason)
-      else resolve({ status, text })
+      else resolve({ status, text: text + last })
     })
   })
 }

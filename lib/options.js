@@ -58,6 +58,7 @@ export function bytesOf(wasm) {
  *   signal: AbortSignal | undefined,
  *   imports: InitializeOptions['imports'],
  *   onStage: InitializeOptions['onStage'],
+ *   optimize: string[] | undefined,
  * }}
  */
 export function bindingOptions(options = {}, report = false) {
@@ -80,6 +81,7 @@ export function bindingOptions(options = {}, report = false) {
     strip,
     refuseFeatures,
     verify,
+    optimize,
     onStage,
     ...unknown
   } = record('options', options)
@@ -105,7 +107,7 @@ export function bindingOptions(options = {}, report = false) {
           ? undefined
           : strip === false
             ? []
-            : (optional('strip', strip, stripNames) ?? []),
+            : (optional('strip', strip, booleanOrStrings) ?? []),
       maxDataSegments: optional(
         'maxDataSegments',
         maxDataSegments,
@@ -118,6 +120,12 @@ export function bindingOptions(options = {}, report = false) {
     signal: optional('signal', signal, abortSignal),
     imports: optional('imports', imports, importsOption),
     onStage: optional('onStage', onStage, stageListener),
+    optimize:
+      optimize === true
+        ? []
+        : optimize === false
+          ? undefined
+          : optional('optimize', optimize, booleanOrStrings),
   }
 }
 
@@ -306,7 +314,7 @@ function bytesRecord(key, value) {
  * @param {unknown} value
  * @returns {string[]}
  */
-function stripNames(key, value) {
+function booleanOrStrings(key, value) {
   if (!Array.isArray(value)) throw wrongType(key, 'a boolean or an array of strings', value)
   return value.map((item, index) => string(`${key}[${index}]`, item))
 }

@@ -6,21 +6,13 @@
  * @typedef {import('../index.js').Stage} Stage
  */
 
-/** In their order. @type {Stage[]} */
-const STAGES = [
-  'parse',
-  'instrument',
-  'compile',
-  'instantiate',
-  'run',
-  'snapshot',
-  'rewrite',
-  'verify',
-]
+/** Of every run, in their order. @type {Stage[]} */
+const STAGES = ['parse', 'instrument', 'compile', 'instantiate', 'run', 'snapshot', 'rewrite']
 
 export class Stages {
   #onStage
   #canceller
+  #stages
   /** How many have been told. */
   #told = 0
   /** @type {{ value: unknown } | undefined} */
@@ -29,18 +21,20 @@ export class Stages {
   /**
    * @param {(stage: Stage) => void} onStage
    * @param {Canceller} canceller
+   * @param {Stage[]} more stages that this run has beside those of every run
    */
-  constructor(onStage, canceller) {
+  constructor(onStage, canceller, more) {
     this.#onStage = onStage
     this.#canceller = canceller
+    this.#stages = [...STAGES, ...more]
   }
 
   /** Tells of this stage, and of those before it that have not been told yet. */
   enter = (/** @type {string} */ stage) => {
-    const entered = STAGES.indexOf(/** @type {Stage} */ (stage)) + 1
+    const entered = this.#stages.indexOf(/** @type {Stage} */ (stage)) + 1
     while (this.#told < entered && !this.#thrown) {
       try {
-        this.#onStage(STAGES[this.#told++])
+        this.#onStage(this.#stages[this.#told++])
       } catch (value) {
         // Thrown where nobody could catch it, it would end the process.
         this.#thrown = { value }
@@ -50,13 +44,16 @@ export class Stages {
   }
 
   /**
-   * Tells of what is still on its way from a run that has ended at `last`. Throws what the user's
-   * function has thrown.
-   * @param {string} last
+   * As `enter`, where this can throw what the user's function has thrown.
+   * @param {string} stage
    */
-  finish(last) {
-    this.enter(last)
-    this.#told = STAGES.length
+  reach(stage) {
+    this.enter(stage)
     if (this.#thrown) throw this.#thrown.value
+  }
+
+  /** Tells of nothing that is still on its way. */
+  end() {
+    this.#told = this.#stages.length
   }
 }

@@ -1,8 +1,9 @@
-// Installs the development dependencies when they are not those of the lock file. Nothing else is
-// run by packages that are installed: no install scripts.
+// Installs the development dependencies when they are not those of the lock file, and this package
+// itself beside them, for the examples. Nothing is run by packages that are installed: no install
+// scripts.
 
 import { execSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -15,6 +16,10 @@ if (packages('package-lock.json') !== packages('node_modules/.package-lock.json'
     stdio: 'inherit',
   })
 }
+
+// The examples have a package.json of their own, where Node does not look for this one.
+const link = join(root, 'node_modules', 'wasm-preinit')
+if (!existsSync(link)) symlinkSync(root, link, 'junction')
 
 /**
  * Names and versions that a lock file holds, without what this platform does not install.

@@ -19,6 +19,7 @@ const STEPS = {
     [bin('prettier'), '--log-level', 'warn', '--check', '.'],
   ],
   build: [['node', 'scripts/build.mjs', '--check']],
+  licences: [['node', 'scripts/notices.mjs']],
   types: [[bin('tsc'), '-p', '.']],
   clippy: [
     ['cargo', 'clippy', '--release', '--workspace', '--all-targets', '--', '-D', 'warnings'],

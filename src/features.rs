@@ -5,9 +5,7 @@
 use crate::error::{Error, Result, Stage};
 use wasmparser::{Validator, WasmFeatures};
 
-/// Proposals by the names of the feature list that toolchains write into modules, with what can't be
-/// had without them.
-/// <https://github.com/WebAssembly/tool-conventions/blob/main/Linking.md#target-features-section>
+/// Proposals by the names that [`crate::inspect()`] lists, with what can't be had without them.
 const PROPOSALS: [(&str, WasmFeatures); 17] = [
     (
         "bulk-memory",
@@ -24,7 +22,7 @@ const PROPOSALS: [(&str, WasmFeatures); 17] = [
     ("multi-memory", WasmFeatures::MULTI_MEMORY),
     ("multi-value", WasmFeatures::MULTI_VALUE),
     ("mutable-globals", WasmFeatures::MUTABLE_GLOBAL),
-    ("nontrapping-fptoint", WasmFeatures::SATURATING_FLOAT_TO_INT),
+    ("saturating-float-to-int", WasmFeatures::SATURATING_FLOAT_TO_INT),
     (
         "reference-types",
         WasmFeatures::REFERENCE_TYPES
@@ -34,7 +32,7 @@ const PROPOSALS: [(&str, WasmFeatures); 17] = [
             .union(WasmFeatures::EXCEPTIONS),
     ),
     ("relaxed-simd", WasmFeatures::RELAXED_SIMD),
-    ("sign-ext", WasmFeatures::SIGN_EXTENSION),
+    ("sign-extensions", WasmFeatures::SIGN_EXTENSION),
     ("simd", WasmFeatures::SIMD.union(WasmFeatures::RELAXED_SIMD)),
     ("tail-call", WasmFeatures::TAIL_CALL),
     ("threads", WasmFeatures::THREADS),
@@ -122,7 +120,7 @@ mod tests {
             "(global (export \"g\") (mut i32) (i32.const 1))",
         ),
         (
-            "nontrapping-fptoint",
+            "saturating-float-to-int",
             "(func (drop (i32.trunc_sat_f32_s (f32.const 1))))",
         ),
         ("reference-types", "(table 1 externref)"),
@@ -130,7 +128,7 @@ mod tests {
             "relaxed-simd",
             "(func (param v128) (drop (i32x4.relaxed_trunc_f32x4_s (local.get 0))))",
         ),
-        ("sign-ext", "(func (drop (i32.extend8_s (i32.const 1))))"),
+        ("sign-extensions", "(func (drop (i32.extend8_s (i32.const 1))))"),
         ("simd", "(func (param v128))"),
         ("tail-call", "(func $f (return_call $f))"),
         ("threads", "(memory 1 1 shared)"),

@@ -1,18 +1,21 @@
 // StarlingMonkey, the JavaScript engine that @fastly/js-compute ships, with app.js as its program:
-// the options that pre-initialize it, and a host in V8 to run its init function in.
+// the options that pre-initialize it, and a host in V8 that runs its init function and sends requests.
 
-import { openSync, closeSync, readFileSync, rmSync, writeFileSync, mkdtempSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WASI } from 'node:wasi'
+import { platform } from './platform.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** What the engine reads from stdin to find its program. */
 const STDIN = 'app.js --legacy-script'
 
-/** @type {import('../../index.js').InitializeOptions} */
+const URL_OF_REQUEST = 'https://example.com/?n=12'
+
+/** @type {import('wasm-preinit').InitializeOptions} */
 export const options = {
   initFunc: 'wizer.initialize',
   renameFuncs: { _start: 'wizer.resume' },
@@ -25,7 +28,7 @@ export function engine() {
 }
 
 /**
- * A host for one instance: WASI by Node, and Fastly's own functions, which init does not call.
+ * A host for one instance: WASI by Node, and the platform.
  * @param {WebAssembly.Module} module
  */
 export function host(module) {
@@ -33,28 +36,46 @@ export function host(module) {
   const stdinPath = join(folder, 'stdin')
   writeFileSync(stdinPath, STDIN)
   const stdin = openSync(stdinPath, 'r')
-  const wasi = new WASI({ version: 'preview1', preopens: { '.': here }, stdin })
-  /** @type {WebAssembly.Imports} */
-  const imports = { ...wasi.getImportObject() }
+  /** @type {WebAssembly.Memory} */
+  let memory
+  let wasi = new WASI({ version: 'preview1', preopens: { '.': here }, stdin })
+  const fastly = platform(URL_OF_REQUEST, () => memory)
+
+  /** @type {Record<string, Record<string, Function>>} */
+  const imports = {}
   for (const { module: namespace, name } of WebAssembly.Module.imports(module)) {
-    const functions = /** @type {Record<string, Function>} */ (imports[namespace] ??= {})
-    functions[name] ??= () => {
-      throw new Error(`${namespace}.${name} is not there`)
-    }
+    const functions = (imports[namespace] ??= {})
+    functions[name] =
+      namespace === 'wasi_snapshot_preview1'
+        ? (/** @type {unknown[]} */ ...args) => /** @type {any} */ (wasi.wasiImport)[name](...args)
+        : fastly.function(namespace, name)
+  }
+
+  /** @param {WebAssembly.Instance} instance */
+  const attach = (instance) => {
+    memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory)
   }
   return {
-    imports,
+    imports: /** @type {WebAssembly.Imports} */ (imports),
+    attach,
     /** @param {WebAssembly.Instance} instance */
     initialize(instance) {
-      const {
-        memory,
-        _initialize,
-        'wizer.initialize': init,
-      } = /** @type {any} */ (instance.exports)
+      attach(instance)
+      const { _initialize, 'wizer.initialize': init } = /** @type {any} */ (instance.exports)
       // Node's WASI learns the memory here; the stand-in keeps it from running anything.
       wasi.initialize({ exports: { memory, _initialize() {} } })
       _initialize?.()
       init()
+    },
+    /**
+     * Sends the app a request for `/?n=12`.
+     * @param {WebAssembly.Instance} instance
+     */
+    request({ exports }) {
+      wasi = new WASI({ version: 'preview1', args: ['app'], returnOnExit: true })
+      // What was exported as `wizer.resume` is the output's `_start`. Node runs any module with both.
+      wasi.start({ exports: { memory, _start: exports['wizer.resume'] ?? exports._start } })
+      return fastly.response
     },
     close() {
       closeSync(stdin)

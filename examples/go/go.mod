@@ -1,0 +1,3 @@
+module example.com/highlighter
+
+go 1.24
