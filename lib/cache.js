@@ -18,14 +18,15 @@ const LONGEST_WRITE = 5000
 
 /**
  * @param {boolean | string} cache the option
+ * @param {string} [from] where the project is looked for, the current directory unless told
  * @returns {binding.BindingCache | undefined} none where nothing is kept
  */
-export function bindingCache(cache) {
+export function bindingCache(cache, from) {
   if (cache === false) return undefined
   const maxBytes = maxBytesOf(process.env.WASM_PREINIT_CACHE_MAX_BYTES)
   const named = cache === true ? process.env.WASM_PREINIT_CACHE_DIR : cache
   if (named) return { directory: resolve(named), named: true, maxBytes }
-  const directory = projectFolder() ?? userFolder()
+  const directory = projectFolder(from) ?? userFolder()
   return directory === undefined ? undefined : { directory, named: false, maxBytes }
 }
 
@@ -33,10 +34,11 @@ export function bindingCache(cache) {
  * The folder that tools share in the nearest project, where there is one that can be written. No
  * package finds it: those that do import `node:process`, which opens standard input and keeps guests
  * from waiting for it.
+ * @param {string | undefined} from
  */
-function projectFolder() {
+function projectFolder(from) {
   try {
-    let project = process.cwd()
+    let project = from ?? process.cwd()
     while (!existsSync(join(project, 'package.json'))) {
       const parent = dirname(project)
       if (parent === project) return undefined

@@ -5,7 +5,7 @@
 // place whole. What was damaged is as good as absent.
 
 import { randomBytes } from 'node:crypto'
-import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -160,31 +160,10 @@ export class Store {
  * @param {string} root
  */
 export function openStore(cache, root) {
-  const chosen = bindingCache(cache)
-  const directory = chosen?.named ? chosen.directory : (projectFolder(root) ?? chosen?.directory)
-  return chosen && directory !== undefined
-    ? new Store(join(directory, 'modules'), chosen.maxBytes)
+  const chosen = bindingCache(cache, root)
+  return chosen
+    ? new Store(join(chosen.directory, 'modules'), chosen.maxBytes)
     : new Store(temporaryFolder(), Infinity)
-}
-
-/**
- * The folder that tools share in the project of a folder, where there is one that can be written.
- * @param {string} from
- */
-function projectFolder(from) {
-  let project = from
-  while (!existsSync(join(project, 'package.json'))) {
-    const parent = dirname(project)
-    if (parent === project) return undefined
-    project = parent
-  }
-  const modules = join(project, 'node_modules')
-  try {
-    accessSync(existsSync(modules) ? modules : project, constants.W_OK)
-  } catch {
-    return undefined
-  }
-  return join(modules, '.cache', 'wasm-preinit')
 }
 
 /** @type {string | undefined} */
