@@ -22,7 +22,10 @@ const PROPOSALS: [(&str, WasmFeatures); 17] = [
     ("multi-memory", WasmFeatures::MULTI_MEMORY),
     ("multi-value", WasmFeatures::MULTI_VALUE),
     ("mutable-globals", WasmFeatures::MUTABLE_GLOBAL),
-    ("saturating-float-to-int", WasmFeatures::SATURATING_FLOAT_TO_INT),
+    (
+        "saturating-float-to-int",
+        WasmFeatures::SATURATING_FLOAT_TO_INT,
+    ),
     (
         "reference-types",
         WasmFeatures::REFERENCE_TYPES
@@ -128,7 +131,10 @@ mod tests {
             "relaxed-simd",
             "(func (param v128) (drop (i32x4.relaxed_trunc_f32x4_s (local.get 0))))",
         ),
-        ("sign-extensions", "(func (drop (i32.extend8_s (i32.const 1))))"),
+        (
+            "sign-extensions",
+            "(func (drop (i32.extend8_s (i32.const 1))))",
+        ),
         ("simd", "(func (param v128))"),
         ("tail-call", "(func $f (return_call $f))"),
         ("threads", "(memory 1 1 shared)"),
