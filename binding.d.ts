@@ -61,10 +61,16 @@ export interface BindingImport {
   kind: string
 }
 
+export interface BindingImportName {
+  module: string
+  name: string
+}
+
 /** What JavaScript supplies; functions are called by their position. */
 export interface BindingImports {
   functions: Array<ImportName>
   globals: Array<ImportValue>
+  memories: Array<ImportBytes>
 }
 
 export interface BindingMemory {
@@ -119,6 +125,7 @@ export interface BindingOptions {
   strip?: Array<string>
   maxDataSegments?: number
   refuseFeatures: Array<string>
+  internalize: Array<'memory' | 'table' | 'global'>
   verify: boolean
   report: boolean
 }
@@ -137,6 +144,7 @@ export interface BindingReport {
   memories: Array<BindingMemory>
   globals: BindingGlobals
   tables: Array<BindingTable>
+  assumedGlobals: Array<BindingImportName>
   wasi: BindingWasiReport
   filesRead: Array<string>
   pathsProbed: Array<string>
@@ -288,12 +296,21 @@ export interface FailureTrap {
 /** Waits until compiled code is written to its folder, but no longer than `timeout` milliseconds. */
 export declare function finishCacheWrites(timeout: number): void
 
+/** What a memory holds at first. */
+export interface ImportBytes {
+  module: string
+  name: string
+  bytes: Uint8Array
+}
+
 /** `types` are a function's parameters, or a global's own type. */
 export interface ImportExtern {
   module: string
   name: string
   kind: string
   types: Array<string>
+  /** Whether it is a global that can change. */
+  mutable: boolean
 }
 
 export interface ImportName {

@@ -83,6 +83,14 @@ export interface InitializeOptions {
    */
   undefinedImports?: 'trap' | 'error'
   /**
+   * Which imports become definitions of the output: all, or all of these kinds. Otherwise memories and
+   * tables stay imports, at least as large as init has left them, and the output fills them; init sees
+   * fresh ones, or what `imports` gives. An imported global that init changes can't stay an import
+   * (`ERR_UNSUPPORTED`).
+   * @default false
+   */
+  internalizeImports?: boolean | Array<'memory' | 'table' | 'global'>
+  /**
    * Modules that satisfy imports during init, by the module name of the import. They stay imports
    * of the output, and what init changes inside them is not part of it. They are instantiated in
    * order; each may import from those before it.
@@ -190,7 +198,10 @@ export interface InitializeOptions {
 /** By module and name. */
 export type Imports = Record<
   string,
-  Record<string, Function | number | bigint | WebAssembly.Global>
+  Record<
+    string,
+    Function | number | bigint | WebAssembly.Global | WebAssembly.Memory | WebAssembly.Table
+  >
 >
 
 /** The guest, as imports see it; it can be used while one of them runs. */
@@ -296,6 +307,11 @@ export interface Report {
     segmentBytes: number
   }>
   globals: { total: number; changed: number }
+  /**
+   * Immutable globals that the module imports: what init has made is right for the values that it was
+   * given, and those have to be imported again.
+   */
+  assumedGlobals: Array<{ module: string; name: string }>
   /** `before` and `after` count elements. */
   tables: Array<{ index: number; before: number; after: number; changed: boolean }>
   wasi: {

@@ -18,7 +18,8 @@ import { exportsOf, funcType, withAllExported } from './sections.js'
  *
  * @typedef {object} Case
  * @property {InitializeOptions} [options]
- * @property {() => WebAssembly.Imports} [imports] makes new ones for each instance in V8
+ * @property {(wasm: Uint8Array) => WebAssembly.Imports} [imports] makes new ones for each instance in
+ *   V8, for the original or the output
  * @property {Call[]} [calls] made in this order on both, after init
  */
 
@@ -72,9 +73,9 @@ export async function compare(module, { options = {}, imports = () => ({}), call
 
   const renamed = options.renameFuncs ?? {}
   for (const prepare of [plain, withAllExported]) {
-    const before = instantiate(prepare(original), imports())
+    const before = instantiate(prepare(original), imports(original))
     runInit(before, original, options)
-    const after = instantiate(prepare(output), imports())
+    const after = instantiate(prepare(output), imports(output))
     assertSameState(before, after, prepare === plain ? exportsOf(output) : undefined, renamed)
     for (const call of calls) {
       const inOriginal = perform(before, { ...call, call: renamed[call.call] ?? call.call })

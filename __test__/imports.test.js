@@ -494,7 +494,6 @@ each('that is missing is ERR_IMPORT_MISSING, before anything is compiled', async
 })
 
 for (const [what, wat] of /** @type {const} */ ([
-  ['a mutable global', '(import "e" "x" (global (mut i32)))'],
   ['a global with a reference', '(import "e" "x" (global externref))'],
   ['a tag', '(import "e" "x" (tag (param i32)))'],
 ])) {

@@ -55,6 +55,7 @@ describe('an option of the wrong type names its key', () => {
     ['maxDataSegments', WRONG.number],
     ['refuseFeatures', WRONG.array],
     ['verify', WRONG.boolean],
+    ['internalizeImports', ['memory', 1, null, {}, () => {}]],
     ['optimize', [0, 'true', null, {}, () => {}]],
     ['onStage', ['run', 1, true, null, {}, []]],
     ['wasi', ['true', 1, null, [], () => {}]],

@@ -60,6 +60,7 @@ describe('a report', () => {
   test('has every field, and no other', async () => {
     const { report } = await initializeWithReport(STATE)
     assert.deepEqual(Object.keys(report).toSorted(), [
+      'assumedGlobals',
       'cache',
       'directoriesRead',
       'engine',

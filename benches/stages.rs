@@ -140,6 +140,7 @@ fn write(bencher: Bencher<'_, '_>, contents: Contents) {
         }],
         dropped_data: Vec::new(),
         references: Changed::default(),
+        imported_globals: Vec::new(),
         dropped_elements: Vec::new(),
         table_sizes: Vec::new(),
     };

@@ -70,6 +70,7 @@ export function understand(args) {
 
     optimize: given.has('optimize') ? all('optimize').flatMap(words) : undefined,
     strip: strip(given.get('strip')),
+    internalizeImports: given.get('internalize-imports')?.flatMap(kinds),
     verify: switched('verify') ?? false,
     zeroDeadStack: switched('zero-dead-stack') ?? false,
     maxDataSegments: optional('max-data-segments', count),
@@ -155,4 +156,15 @@ function words(value) {
  */
 function conflict(one, other) {
   throw new UsageError(`\`--${one}\` and \`--${other}\` contradict each other: use one of them`)
+}
+
+const IMPORT_KINDS = /** @type {const} */ (['memory', 'table', 'global'])
+
+/**
+ * Kinds of imports, all where none is named.
+ * @param {string} value
+ */
+function kinds(value) {
+  if (value === '') return IMPORT_KINDS
+  return value.split(',').map((kind) => choice('internalize-imports', kind.trim(), IMPORT_KINDS))
 }

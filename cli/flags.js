@@ -241,6 +241,14 @@ export const FLAGS = [
     description: 'instantiate it and compare its state with the snapshot before it is written',
   },
   {
+    name: 'internalize-imports',
+    takes: 'optional',
+    value: 'KINDS',
+    group: MODULE,
+    description:
+      'turn imports into definitions: memories, tables and globals, or those named, as in --internalize-imports=memory,table',
+  },
+  {
     name: 'zero-dead-stack',
     takes: 'switch',
     group: MODULE,

@@ -37,6 +37,7 @@ export async function runOptions(call, job, wasm, { alone, stdin, warn }) {
     zeroDeadStack: call.zeroDeadStack,
     strip: call.strip,
     refuseFeatures: call.refuseFeatures,
+    internalizeImports: call.internalizeImports,
     verify: call.verify,
     optimize: call.optimize?.length === 0 ? true : call.optimize,
   }

@@ -14,7 +14,7 @@ import { InvalidOptionError, errorFrom } from './error.js'
 /** What a run needs of its host functions. */
 export class Host {
   /** @type {binding.BindingImports} */
-  imports = { functions: [], globals: [] }
+  imports = { functions: [], globals: [], memories: [] }
   /** @type {binding.Session} */
   session
   /** @type {Function[]} */
@@ -66,7 +66,7 @@ export class Host {
    * @param {binding.ImportExtern} extern
    * @param {any} value
    */
-  #supply({ module, name, kind, types }, value) {
+  #supply({ module, name, kind, types, mutable }, value) {
     const key = `imports.${module}.${name}`
     if (kind === 'function') {
       if (typeof value !== 'function')
@@ -74,12 +74,27 @@ export class Host {
       this.imports.functions.push({ module, name })
       this.#functions.push(value)
     } else if (kind === 'global') {
-      const number = value instanceof WebAssembly.Global ? valueOf(value, types[0], key) : value
+      const number =
+        value instanceof WebAssembly.Global ? valueOf(value, types[0], mutable, key) : value
       if (typeof number !== 'number' && typeof number !== 'bigint') {
         throw new InvalidOptionError(key, `the option \`${key}\` must be a number or a bigint`)
       }
       const bits = typeof number === 'bigint' ? BigInt.asIntN(64, number) : number
       this.imports.globals.push({ module, name, value: bits })
+    } else if (kind === 'memory') {
+      if (!(value instanceof WebAssembly.Memory))
+        throw new InvalidOptionError(key, `the option \`${key}\` must be a WebAssembly.Memory`)
+      this.imports.memories.push({ module, name, bytes: new Uint8Array(value.buffer) })
+    } else if (kind === 'table') {
+      if (!(value instanceof WebAssembly.Table))
+        throw new InvalidOptionError(key, `the option \`${key}\` must be a WebAssembly.Table`)
+      for (let slot = 0; slot < value.length; slot++) {
+        if (value.get(slot) === null) continue
+        throw new InvalidOptionError(
+          key,
+          `the option \`${key}\` holds something at slot ${slot}, which the guest can't be given: leave the table out, and it gets one of its own`,
+        )
+      }
     }
   }
 
@@ -193,18 +208,19 @@ const TYPE_BYTES = /** @type {Record<string, number>} */ ({
  * The value of a global that fits an import of this type; V8 alone knows a global's own type.
  * @param {WebAssembly.Global} global
  * @param {string | undefined} type
+ * @param {boolean} mutable
  * @param {string} key
  */
-function valueOf(global, type = '', key) {
+function valueOf(global, type = '', mutable, key) {
   const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
-  const imported = [2, 6, 1, 0, 0, 3, TYPE_BYTES[type] ?? 0, 0]
+  const imported = [2, 6, 1, 0, 0, 3, TYPE_BYTES[type] ?? 0, Number(mutable)]
   try {
     const module = new WebAssembly.Module(new Uint8Array([...header, ...imported]))
     new WebAssembly.Instance(module, { '': { '': global } })
   } catch {
     throw new InvalidOptionError(
       key,
-      `the option \`${key}\` must be an immutable global of type ${type}`,
+      `the option \`${key}\` must be ${mutable ? 'a mutable' : 'an immutable'} global of type ${type}`,
     )
   }
   return global.value

@@ -17,6 +17,7 @@ const ENGINES = /** @type {const} */ (['auto', 'baseline', 'optimizing'])
 const OUTPUTS = /** @type {const} */ (['inherit', 'ignore', 'capture'])
 
 const UNDEFINED_IMPORTS = /** @type {const} */ (['trap', 'error'])
+const IMPORT_KINDS = /** @type {const} */ (['memory', 'table', 'global'])
 const SOURCES = /** @type {const} */ (['deterministic', 'host'])
 
 /** As long as Node's own timers can wait: 24.8 days. */
@@ -81,6 +82,7 @@ export function bindingOptions(options = {}, report = false) {
     strip,
     refuseFeatures,
     verify,
+    internalizeImports,
     optimize,
     onStage,
     ...unknown
@@ -114,6 +116,12 @@ export function bindingOptions(options = {}, report = false) {
         wholeNumber(0, DATA_SEGMENTS_LIMIT),
       ),
       refuseFeatures: optional('refuseFeatures', refuseFeatures, strings) ?? [],
+      internalize:
+        internalizeImports === true
+          ? [...IMPORT_KINDS]
+          : internalizeImports === false
+            ? []
+            : (optional('internalizeImports', internalizeImports, importKinds) ?? []),
       verify: optional('verify', verify, boolean) ?? false,
       report,
     },
@@ -317,6 +325,15 @@ function bytesRecord(key, value) {
 function booleanOrStrings(key, value) {
   if (!Array.isArray(value)) throw wrongType(key, 'a boolean or an array of strings', value)
   return value.map((item, index) => string(`${key}[${index}]`, item))
+}
+
+/**
+ * @param {string} key
+ * @param {unknown} value
+ */
+function importKinds(key, value) {
+  if (!Array.isArray(value)) throw wrongType(key, 'a boolean or an array of kinds', value)
+  return value.map((item, index) => oneOf(IMPORT_KINDS)(`${key}[${index}]`, item))
 }
 
 /**

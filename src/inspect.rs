@@ -7,6 +7,7 @@
 use crate::error::{Error, Result, Stage};
 use crate::host::imports;
 use crate::module::{Module, kind_name, section_id};
+use crate::options::Options;
 use crate::report::section_name;
 use crate::snapshot::memories;
 use crate::text;
@@ -92,7 +93,11 @@ pub fn inspect(wasm: &[u8]) -> Result<ModuleInfo> {
     }
     let module = Module::parse(&wasm)?;
     let mut problems: Vec<Problem> = Vec::new();
-    problems.extend(imports::check_kinds(&module).err().map(Into::into));
+    problems.extend(
+        imports::check_kinds(&module, &Options::default())
+            .err()
+            .map(Into::into),
+    );
     problems.extend(memories::check(&module).err().map(Into::into));
     let init_funcs: Vec<String> = module
         .init_candidates()
@@ -411,6 +416,8 @@ pub struct Extern {
     pub index: u32,
     /// Parameters of a function, or the type of a global.
     pub types: Vec<String>,
+    /// Whether it is a global that can change.
+    pub mutable: bool,
 }
 
 /// Imports, each with the name of its module, and exports.
@@ -438,24 +445,26 @@ pub fn externs(wasm: &[u8]) -> Result<Externs> {
             kind: import_kind(import.ty),
             index: 0,
             types,
+            mutable: matches!(import.ty, TypeRef::Global(ty) if ty.mutable),
         };
         (import.module.to_owned(), extern_)
     });
-    let exports = module.exports.iter().map(|export| Extern {
-        name: export.name.to_owned(),
-        kind: kind_name(export.kind),
-        index: export.index,
-        types: match export.kind {
-            ExternalKind::Global => {
-                let index = usize::try_from(export.index).unwrap_or(usize::MAX);
-                let global = module.globals.get(index);
-                global
-                    .map(|ty| ty.content_type.to_string())
-                    .into_iter()
-                    .collect()
-            }
-            _ => params(module.func_type(export.index)),
-        },
+    let exports = module.exports.iter().map(|export| {
+        let global = match export.kind {
+            ExternalKind::Global => usize::try_from(export.index).ok(),
+            _ => None,
+        };
+        let global = global.and_then(|index| module.globals.get(index));
+        Extern {
+            name: export.name.to_owned(),
+            kind: kind_name(export.kind),
+            index: export.index,
+            types: match global {
+                Some(ty) => vec![ty.content_type.to_string()],
+                None => params(module.func_type(export.index)),
+            },
+            mutable: global.is_some_and(|ty| ty.mutable),
+        }
     });
     Ok((imports.collect(), exports.collect()))
 }

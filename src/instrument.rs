@@ -254,17 +254,14 @@ impl Additions {
         let mut this = Self {
             sections: BTreeMap::new(),
         };
-        let memories = module.imported_memories()..module.memories.len();
-        for index in memories {
+        for index in 0..module.memories.len() {
             this.export(&names.memory(index), ExportKind::Memory, index)?;
         }
         for (index, _) in module.read_globals() {
             this.export(&names.global(index), ExportKind::Global, index)?;
         }
-        for (index, table) in module.tables.iter().enumerate() {
-            if !table.imported {
-                this.export(&names.table(index), ExportKind::Table, index)?;
-            }
+        for index in 0..module.tables.len() {
+            this.export(&names.table(index), ExportKind::Table, index)?;
         }
         for Referable { function, place } in referable(module)? {
             if place == Place::Hidden {

@@ -43,8 +43,8 @@ pub use inspect::{
 pub use module::{DEFAULT_INIT_FUNCS, REACTOR_INIT};
 pub use options::{
     Cache, Clock, DATA_SEGMENTS_LIMIT, DEFAULT_MAX_DATA_SEGMENTS, DEFAULT_MAX_STACK_BYTES,
-    EngineChoice, GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen, Random, Rename,
-    StageObserver, Stdin, Wasi,
+    EngineChoice, GlobalValue, ImportedGlobal, ImportedMemory, Imports, Internalize, Options,
+    Output, Preopen, Random, Rename, StageObserver, Stdin, Wasi,
 };
 pub use report::{
     GlobalsReport, HostPaths, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings,
@@ -102,7 +102,7 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
     let init_func = module.init_func(options.init_func.as_deref())?;
     features::check_refused(module.bytes, &options.refused_features)?;
     rewrite::check_renames(&module, init_func, options)?;
-    host::imports::check_kinds(&module)?;
+    host::imports::check_kinds(&module, options)?;
     host::imports::check_supplied(&module, options)?;
     snapshot::memories::check(&module)?;
     let dead_stack = options
@@ -133,8 +133,13 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
 
     let mut result = (|| {
         options.enter(Stage::Snapshot);
-        let snapshot =
-            snapshot::snapshot(&module, &instrumented, &mut finished, dead_stack.as_ref())?;
+        let snapshot = snapshot::snapshot(
+            &module,
+            &instrumented,
+            &mut finished,
+            dead_stack.as_ref(),
+            options.internalize,
+        )?;
         watch.timings.snapshot = watch.lap();
 
         options.enter(Stage::Rewrite);

@@ -71,6 +71,7 @@ pub struct Module<'a> {
     pub sections: Vec<Section<'a>>,
     pub types: Vec<SubType>,
     pub imports: Vec<Import<'a>>,
+    pub import_entries: Vec<ImportEntry>,
     /// Type index of every function.
     pub functions: Vec<u32>,
     pub tables: Vec<Table>,
@@ -102,6 +103,13 @@ pub struct Section<'a> {
 pub struct Table {
     pub ty: TableType,
     pub imported: bool,
+}
+
+/// The bytes of one import.
+pub struct ImportEntry {
+    pub range: Range<usize>,
+    /// The kind and the type, behind both names.
+    pub ty: Range<usize>,
 }
 
 /// The bytes of one table definition: a prefix where there is an initializer, the type of the elements,
@@ -189,6 +197,7 @@ impl<'a> Module<'a> {
             sections: Vec::new(),
             types: Vec::new(),
             imports: Vec::new(),
+            import_entries: Vec::new(),
             functions: Vec::new(),
             tables: Vec::new(),
             table_entries: Vec::new(),
@@ -224,6 +233,9 @@ impl<'a> Module<'a> {
                 }
             }
             Payload::ImportSection(reader) => {
+                let range = reader.range();
+                let contents = BinaryReader::new(&self.bytes[range.clone()], range.start);
+                self.import_entries = import_entries(contents).unwrap_or_default();
                 for import in reader.into_imports() {
                     self.read_import(import.map_err(|e| Error::invalid(&e))?);
                 }
@@ -357,15 +369,41 @@ impl<'a> Module<'a> {
         self.globals.len() - self.global_entries.len()
     }
 
-    /// The module's own globals whose value can differ after init, by index: those that are
-    /// mutable, or refer to an object whose fields may be.
+    /// The globals whose value can differ after init, by index: those that are mutable, or refer to
+    /// an object whose fields may be.
     pub fn read_globals(&self) -> impl Iterator<Item = (usize, &GlobalType)> {
-        let own = self
-            .globals
-            .iter()
-            .enumerate()
-            .skip(self.imported_globals());
-        own.filter(|(_, global)| global.mutable || may_hold_object(global.content_type))
+        let globals = self.globals.iter().enumerate();
+        globals.filter(|(_, global)| global.mutable || may_hold_object(global.content_type))
+    }
+
+    /// The imports that `is_wanted`, with their bytes; none where they can't be told apart.
+    pub fn imports_of(
+        &self,
+        is_wanted: impl Fn(&TypeRef) -> bool,
+    ) -> impl Iterator<Item = (&Import<'a>, &ImportEntry)> {
+        let imports = self.imports.iter().zip(&self.import_entries);
+        imports.filter(move |(import, _)| is_wanted(&import.ty))
+    }
+
+    /// The encoded type of the elements of a table.
+    pub fn element_type(&self, table: usize) -> &'a [u8] {
+        let range = match table.checked_sub(self.imported_tables()) {
+            Some(own) => self
+                .table_entries
+                .get(own)
+                .map(|entry| entry.element_type.clone()),
+            None => {
+                let is_table = |ty: &TypeRef| matches!(ty, TypeRef::Table(_));
+                self.imports_of(is_table).nth(table).map(|(_, entry)| {
+                    let start = entry.ty.start + 1;
+                    let bytes = &self.bytes[start..entry.ty.end];
+                    let mut reader = BinaryReader::new(bytes, start);
+                    let _: wasmparser::Result<RefType> = reader.read();
+                    start..reader.original_position()
+                })
+            }
+        };
+        &self.bytes[range.unwrap_or_default()]
     }
 
     pub fn imported_tables(&self) -> usize {
@@ -520,6 +558,25 @@ fn signature(ty: &FuncType) -> String {
         names.join(" ")
     };
     format!("[{}] -> [{}]", list(ty.params()), list(ty.results()))
+}
+
+/// The places of imports in their section; an error where imports of one module share its name, as the
+/// compact form of a later proposal has it.
+fn import_entries(mut reader: BinaryReader<'_>) -> wasmparser::Result<Vec<ImportEntry>> {
+    let mut entries = Vec::new();
+    for _ in 0..reader.read_var_u32()? {
+        let start = reader.original_position();
+        reader.read_string()?;
+        reader.read_string()?;
+        let ty = reader.original_position();
+        reader.read::<TypeRef>()?;
+        let end = reader.original_position();
+        entries.push(ImportEntry {
+            range: start..end,
+            ty: ty..end,
+        });
+    }
+    Ok(entries)
 }
 
 /// The items of a section, each with the bytes it stands in.

@@ -47,6 +47,8 @@ pub struct Options {
     pub max_data_segments: Option<usize>,
     /// Proposals that the module must not use, by the names of the feature list.
     pub refused_features: Vec<String>,
+    /// Which imports become definitions of the output.
+    pub internalize: Internalize,
     /// Whether to compare the state that the output starts with and the guest's.
     pub verify: bool,
     /// Hears of each stage as it begins.
@@ -73,6 +75,7 @@ impl Default for Options {
             strip: Strip::default(),
             max_data_segments: None,
             refused_features: Vec::new(),
+            internalize: Internalize::default(),
             verify: false,
             on_stage: None,
             report: false,
@@ -87,6 +90,14 @@ impl Options {
             observe(stage);
         }
     }
+}
+
+/// All imports of a kind or none: so no index moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Internalize {
+    pub memories: bool,
+    pub tables: bool,
+    pub globals: bool,
 }
 
 /// Called on the run's thread, and not to wait there.
@@ -131,6 +142,7 @@ pub struct Imports {
     /// (module, name) of each function, numbered by position.
     pub functions: Vec<(String, String)>,
     pub globals: Vec<ImportedGlobal>,
+    pub memories: Vec<ImportedMemory>,
     pub host: Arc<dyn HostFunctions>,
 }
 
@@ -148,6 +160,14 @@ pub struct ImportedGlobal {
     pub module: String,
     pub name: String,
     pub value: GlobalValue,
+}
+
+/// What the guest's memory holds at first where it imports one.
+#[derive(Clone, Debug)]
+pub struct ImportedMemory {
+    pub module: String,
+    pub name: String,
+    pub bytes: Vec<u8>,
 }
 
 /// A JavaScript value for a global: i64 globals take a bigint, all other numeric ones a number.

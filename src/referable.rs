@@ -24,7 +24,7 @@ pub struct Referable {
 pub enum Place {
     /// An export of the module, by its position.
     Export(usize),
-    /// A slot of one of the module's own tables, as instantiation leaves it.
+    /// A slot of a table, as instantiation leaves it.
     Slot { table: usize, slot: u64 },
     /// Nowhere, unless the function is exported for the purpose.
     Hidden,
@@ -67,7 +67,7 @@ pub fn referable(module: &Module<'_>) -> Result<Vec<Referable>> {
 
 /// Whether a table or a mutable global of the module can hold a reference after init.
 fn holds_references(module: &Module<'_>) -> bool {
-    module.tables.iter().any(|table| !table.imported)
+    !module.tables.is_empty()
         || module
             .read_globals()
             .any(|(_, global)| global.content_type.is_reference_type())
@@ -126,15 +126,9 @@ fn segments(module: &Module<'_>) -> Result<Vec<Segment>> {
             });
         };
         let table = usize::try_from(table_index.unwrap_or(0)).unwrap_or(usize::MAX);
-        let own = module
-            .tables
-            .get(table)
-            .is_some_and(|table| !table.imported);
         Ok(Segment {
             functions,
-            written: constant(&offset_expr)
-                .filter(|_| own)
-                .map(|offset| (table, offset)),
+            written: constant(&offset_expr).map(|offset| (table, offset)),
             table: Some(table),
         })
     });

@@ -8,6 +8,7 @@ use crate::segments::Layout;
 use crate::snapshot::Snapshot;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use wasmparser::TypeRef;
 
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -19,6 +20,8 @@ pub struct Report {
     pub memories: Vec<MemoryReport>,
     pub globals: GlobalsReport,
     pub tables: Vec<TableReport>,
+    /// Immutable imported globals, as (module, name): the output is for the values that init has seen.
+    pub assumed_globals: Vec<(String, String)>,
     /// Calls of each WASI function.
     pub wasi_calls: Vec<(String, u64)>,
     /// Host state that is frozen into the output.
@@ -236,12 +239,10 @@ impl Report {
             });
         let references = &snapshot.references;
         let changed: Vec<usize> = references.tables.iter().map(|table| table.index).collect();
-        let own_tables = module
+        let tables = module
             .tables
             .iter()
             .enumerate()
-            .filter(|(_, table)| !table.imported);
-        let tables = own_tables
             .zip(&snapshot.table_sizes)
             .map(|((index, table), &after)| TableReport {
                 index,
@@ -249,6 +250,9 @@ impl Report {
                 after,
                 changed: changed.binary_search(&index).is_ok(),
             });
+        let assumed =
+            module.imports_of(|ty| matches!(ty, TypeRef::Global(global) if !global.mutable));
+        let assumed = assumed.map(|(import, _)| (import.module.to_owned(), import.name.to_owned()));
         Ok(Self {
             init_func: init_func.to_owned(),
             tier: compiled.tier,
@@ -261,6 +265,7 @@ impl Report {
                 changed: snapshot.globals.len() + references.globals.len(),
             },
             tables: tables.collect(),
+            assumed_globals: assumed.collect(),
             wasi_calls: Vec::new(),
             baked: Vec::new(),
             paths: HostPaths::default(),

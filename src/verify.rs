@@ -18,7 +18,7 @@ use crate::snapshot::private::Private;
 use crate::snapshot::references::References;
 use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, Validator, WasmFeatures};
-use wasmtime::{Extern, ExternType, Func, Global, Instance, Store, Val};
+use wasmtime::{Extern, ExternType, Func, Global, Instance, Memory, Ref, Store, Table, Val};
 
 /// Compares the state that the output starts with and the state that init has left.
 ///
@@ -118,7 +118,7 @@ fn compare(
             return Err(differs(&format!("global {}", now.index)));
         }
     }
-    for index in module.imported_memories()..module.memories.len() {
+    for index in 0..module.memories.len() {
         let (expected_memory, memory) = (expected.memory(index)?, actual.memory(index)?);
         let bytes = memory.data(&*actual.store);
         let expected_bytes = expected_memory.data(&*expected.store);
@@ -173,9 +173,18 @@ fn imports(
         (ExternType::Global(ty), Extern::Global(global)) => {
             let value = global.get(&mut finished.store);
             let global = Global::new(&mut *store, ty, value);
-            global.map(Extern::from).map_err(|error| {
-                Error::internal(Stage::Verify, format!("an imported global: {error:#}"))
-            })
+            global
+                .map(Extern::from)
+                .map_err(|error| failed("an imported global", &error))
+        }
+        (ExternType::Memory(ty), _) => Memory::new(&mut *store, ty)
+            .map(Extern::from)
+            .map_err(|error| failed("an imported memory", &error)),
+        (ExternType::Table(ty), _) => {
+            let null = Ref::null(ty.element().heap_type());
+            Table::new(&mut *store, ty, null)
+                .map(Extern::from)
+                .map_err(|error| failed("an imported table", &error))
         }
         _ => Err(Error::internal(
             Stage::Verify,
@@ -183,6 +192,10 @@ fn imports(
         )),
     });
     imports.collect()
+}
+
+fn failed(what: &str, error: &wasmtime::Error) -> Error {
+    Error::internal(Stage::Verify, format!("{what} can't be made: {error:#}"))
 }
 
 /// Where two memories first differ, if they do; behind the end of the shorter one at the latest.

@@ -3,8 +3,8 @@
 use wasm_preinit::cancel::Cancel;
 use wasm_preinit::module::{Module, section_id};
 use wasm_preinit::{
-    Error, Options, Timings, compile, execute, initialize, instrument, rewrite, segments, snapshot,
-    text, verify,
+    Error, Internalize, Options, Timings, compile, execute, initialize, instrument, rewrite,
+    segments, snapshot, text, verify,
 };
 
 const PROGRAM: &str = r#"(module
@@ -44,7 +44,13 @@ fn check(tamper: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
         &cancel,
     )?;
     let mut output = {
-        let snapshot = snapshot::snapshot(&module, &instrumented, &mut finished, None)?;
+        let snapshot = snapshot::snapshot(
+            &module,
+            &instrumented,
+            &mut finished,
+            None,
+            Internalize::default(),
+        )?;
         let layout = segments::layout(&module, &snapshot, None)?;
         rewrite::rewrite(&module, &snapshot, &layout, init_func, &options)?
     };

@@ -181,6 +181,8 @@ pub struct ImportExtern {
     pub name: String,
     pub kind: &'static str,
     pub types: Vec<String>,
+    /// Whether it is a global that can change.
+    pub mutable: bool,
 }
 
 #[napi(object, object_from_js = false)]
@@ -204,13 +206,18 @@ impl ExternsInspection {
                             |(
                                 module,
                                 Extern {
-                                    name, kind, types, ..
+                                    name,
+                                    kind,
+                                    types,
+                                    mutable,
+                                    ..
                                 },
                             )| ImportExtern {
                                 module,
                                 name,
                                 kind,
                                 types,
+                                mutable,
                             },
                         )
                         .collect(),
@@ -222,6 +229,7 @@ impl ExternsInspection {
                                  kind,
                                  index,
                                  types,
+                                 ..
                              }| ExportExtern {
                                 name,
                                 kind,

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wasm_preinit::{
-    Cache, Clock, EngineChoice, GlobalValue, ImportedGlobal, Imports, Options, Output, Preopen,
-    Random, Rename, Stdin, Strip, Wasi,
+    Cache, Clock, EngineChoice, GlobalValue, ImportedGlobal, ImportedMemory, Imports, Internalize,
+    Options, Output, Preopen, Random, Rename, Stdin, Strip, Wasi,
 };
 
 #[napi(object, object_to_js = false)]
@@ -35,6 +35,8 @@ pub struct BindingOptions {
     pub strip: Option<Vec<String>>,
     pub max_data_segments: Option<u32>,
     pub refuse_features: Vec<String>,
+    #[napi(ts_type = "Array<'memory' | 'table' | 'global'>")]
+    pub internalize: Vec<String>,
     pub verify: bool,
     pub report: bool,
 }
@@ -67,6 +69,15 @@ pub struct NamedBytes {
 pub struct BindingImports {
     pub functions: Vec<ImportName>,
     pub globals: Vec<ImportValue>,
+    pub memories: Vec<ImportBytes>,
+}
+
+/// What a memory holds at first.
+#[napi(object, object_to_js = false)]
+pub struct ImportBytes {
+    pub module: String,
+    pub name: String,
+    pub bytes: Uint8Array,
 }
 
 #[napi(object, object_to_js = false)]
@@ -126,6 +137,7 @@ impl BindingOptions {
                     .map(|import| (import.module, import.name))
                     .collect(),
                 globals: imports.globals.into_iter().map(Into::into).collect(),
+                memories: imports.memories.into_iter().map(Into::into).collect(),
                 host: bridge,
             }),
             undefined_imports_error: self.undefined_imports_error,
@@ -152,6 +164,11 @@ impl BindingOptions {
                 .max_data_segments
                 .map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
             refused_features: self.refuse_features,
+            internalize: Internalize {
+                memories: self.internalize.iter().any(|kind| kind == "memory"),
+                tables: self.internalize.iter().any(|kind| kind == "table"),
+                globals: self.internalize.iter().any(|kind| kind == "global"),
+            },
             verify: self.verify,
             on_stage: None,
             report: self.report,
@@ -168,6 +185,16 @@ impl From<ImportValue> for ImportedGlobal {
                 Either::A(number) => GlobalValue::Number(number),
                 Either::B(bigint) => GlobalValue::BigInt(bigint.get_i64().0),
             },
+        }
+    }
+}
+
+impl From<ImportBytes> for ImportedMemory {
+    fn from(import: ImportBytes) -> Self {
+        Self {
+            module: import.module,
+            name: import.name,
+            bytes: import.bytes.to_vec(),
         }
     }
 }

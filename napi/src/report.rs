@@ -20,12 +20,19 @@ pub struct BindingReport {
     pub memories: Vec<BindingMemory>,
     pub globals: BindingGlobals,
     pub tables: Vec<BindingTable>,
+    pub assumed_globals: Vec<BindingImportName>,
     pub wasi: BindingWasiReport,
     pub files_read: Vec<String>,
     pub paths_probed: Vec<String>,
     pub directories_read: Vec<String>,
     pub stdout: Option<Buffer>,
     pub stderr: Option<Buffer>,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct BindingImportName {
+    pub module: String,
+    pub name: String,
 }
 
 #[napi(object, object_from_js = false)]
@@ -132,6 +139,11 @@ impl From<Report> for BindingReport {
                     after: count(table.after),
                     changed: table.changed,
                 })
+                .collect(),
+            assumed_globals: report
+                .assumed_globals
+                .into_iter()
+                .map(|(module, name)| BindingImportName { module, name })
                 .collect(),
             wasi: BindingWasiReport {
                 calls: report

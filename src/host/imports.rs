@@ -7,6 +7,7 @@ use crate::host::Host;
 use crate::host::functions::{CallError, Failed, Guest, HostValue, Value, ValueType};
 use crate::host::preload::Preloaded;
 use crate::host::preview1;
+use crate::limits::MemoryLimitHit;
 use crate::module::{Module, is_function};
 use crate::options::{GlobalValue, Imports, Options};
 use crate::text;
@@ -14,8 +15,8 @@ use std::fmt;
 use std::sync::Arc;
 use wasmparser::TypeRef;
 use wasmtime::{
-    Caller, Extern, ExternType, Func, FuncType, Global, GlobalType, Linker, Mutability, Store, Val,
-    ValType,
+    Caller, Extern, ExternType, Func, FuncType, Global, GlobalType, Linker, Memory, MemoryType,
+    Ref, Store, Table, TableType, Val, ValType,
 };
 
 /// The guest called `proc_exit`.
@@ -81,22 +82,33 @@ impl fmt::Display for Threw {
 
 impl std::error::Error for Threw {}
 
-/// Refuses imports that would be part of the snapshot, before anything is compiled.
+/// Refuses imports that can't be had for init or kept in the output, before anything is compiled.
 ///
 /// # Errors
 ///
 /// `ERR_UNSUPPORTED`, naming the import.
-pub fn check_kinds(module: &Module<'_>) -> Result<()> {
+pub fn check_kinds(module: &Module<'_>, options: &Options) -> Result<()> {
     for import in &module.imports {
+        let preloads = &mut options.preloads.iter();
+        let is_preloaded = preloads.any(|(name, _)| name == import.module);
         let kind = match import.ty {
             TypeRef::Func(_) | TypeRef::FuncExact(_) => continue,
-            TypeRef::Global(ty) if !ty.mutable && !ty.content_type.is_reference_type() => continue,
+            TypeRef::Global(ty) if !ty.content_type.is_reference_type() => continue,
+            TypeRef::Table(ty) if ty.element_type.is_nullable() && !is_preloaded => continue,
+            TypeRef::Memory(_) if !is_preloaded => continue,
             TypeRef::Global(_) => "global",
             TypeRef::Table(_) => "table",
             TypeRef::Memory(_) => "memory",
             TypeRef::Tag(_) => "tag",
         };
         return Err(refused(kind, import.module, import.name));
+    }
+    if module.import_entries.len() < module.imports.len() {
+        return Err(Error::unsupported(
+            Stage::Parse,
+            "the module's imports are in the compact form, which is not known yet: \
+             compile it without that proposal",
+        ));
     }
     Ok(())
 }
@@ -110,7 +122,10 @@ pub fn check_kinds(module: &Module<'_>) -> Result<()> {
 pub fn check_supplied(module: &Module<'_>, options: &Options) -> Result<()> {
     let missing = module.imports.iter().filter(|import| match import.ty {
         TypeRef::Global(_) => !has_global(import.module, import.name, options),
-        _ => options.undefined_imports_error && !has_function(import.module, import.name, options),
+        TypeRef::Func(_) | TypeRef::FuncExact(_) => {
+            options.undefined_imports_error && !has_function(import.module, import.name, options)
+        }
+        _ => false,
     });
     let imports: Vec<(String, String)> = missing
         .map(|import| (import.module.to_owned(), import.name.to_owned()))
@@ -241,18 +256,66 @@ pub fn resolve(
                     }
                 }
             }
-            other => {
-                let kind = match other {
-                    ExternType::Table(_) => "table",
-                    ExternType::Memory(_) => "memory",
-                    _ => "tag",
-                };
-                preloaded.ok_or_else(|| refused(kind, namespace, name))?
-            }
+            // What a preloaded module imports, another one may export.
+            ExternType::Memory(ty) => match preloaded {
+                Some(memory) => memory,
+                None => memory(store, supply.options, namespace, name, ty)?.into(),
+            },
+            ExternType::Table(ty) => match preloaded {
+                Some(table) => table,
+                None => table(store, namespace, name, ty)?.into(),
+            },
+            _ => preloaded.ok_or_else(|| refused("tag", namespace, name))?,
         };
         externs.push(value);
     }
     Ok(externs)
+}
+
+/// A memory of its own for the guest: what the embedder's holds, else zeros.
+fn memory(
+    store: &mut Store<Host>,
+    options: &Options,
+    module: &str,
+    name: &str,
+    ty: MemoryType,
+) -> Result<Memory> {
+    let supplied = options.imports.iter().flat_map(|imports| &imports.memories);
+    let mut same = supplied.filter(|memory| memory.module == module && memory.name == name);
+    let bytes = same.next().map_or(&[][..], |memory| &memory.bytes);
+    let memory = Memory::new(&mut *store, ty).map_err(|error| unavailable(&error))?;
+    let missing = bytes.len().saturating_sub(memory.data_size(&*store));
+    let pages = missing.div_ceil(usize::try_from(memory.page_size(&*store)).unwrap_or(1));
+    let grown = memory.grow(&mut *store, pages as u64);
+    grown.map_err(|error| match error.downcast_ref::<MemoryLimitHit>() {
+        Some(_) => unavailable(&error),
+        None => Error::option(
+            format!("imports.{module}.{name}"),
+            "the memory is larger than the module's import allows",
+        ),
+    })?;
+    let written = memory.write(&mut *store, 0, bytes);
+    written.map_err(|error| Error::internal(Stage::Instantiate, error.to_string()))?;
+    Ok(memory)
+}
+
+/// A table of its own for the guest, all null.
+fn table(store: &mut Store<Host>, module: &str, name: &str, ty: TableType) -> Result<Table> {
+    let null = Ref::null(ty.element().heap_type());
+    if !ty.element().is_nullable() {
+        return Err(refused("table", module, name));
+    }
+    Table::new(store, ty, null).map_err(|error| unavailable(&error))
+}
+
+fn unavailable(error: &wasmtime::Error) -> Error {
+    let kind = match error.downcast_ref() {
+        Some(MemoryLimitHit { limit }) => ErrorKind::MemoryLimit { limit: *limit },
+        None => ErrorKind::MemoryUnavailable {
+            message: error.root_cause().to_string(),
+        },
+    };
+    Error::new(Stage::Instantiate, kind)
 }
 
 fn not_supplied(store: &mut Store<Host>, module: &str, name: &str, ty: FuncType) -> Func {
@@ -280,7 +343,7 @@ fn own_global(
         GlobalValue::BigInt(value) => HostValue::BigInt(value),
     };
     let value = value_type(ty.content()).and_then(|ty| value.to(ty));
-    let Some(value) = value.filter(|_| ty.mutability() == Mutability::Const) else {
+    let Some(value) = value else {
         return Err(Error::option(
             format!("imports.{module}.{name}"),
             format!(

@@ -81,14 +81,14 @@ struct Made<'s> {
 
 impl<'s> Made<'s> {
     fn new(module: &'s Module<'s>, table: &'s ChangedTable) -> Self {
-        let entry = &module.table_entries[table.index - module.imported_tables()];
         let ty = module.tables[table.index].ty;
-        let initialized = entry.init.is_some();
+        let own = table.index.checked_sub(module.imported_tables());
+        let initialized = own.is_some_and(|own| module.table_entries[own].init.is_some());
         Self {
             index: table.index,
             slots: &table.slots,
             table64: ty.table64,
-            element_type: &module.bytes[entry.element_type.clone()],
+            element_type: module.element_type(table.index),
             initialized,
             lists_functions: ty.element_type == RefType::FUNCREF && !initialized,
         }

@@ -25,17 +25,18 @@
 //! from the beginning, and every byte of memory goes into it straight from the guest.
 
 mod elements;
+mod imports;
 mod reference;
 mod tables;
 
 use crate::error::{Error, Result, Stage};
 use crate::module::{Module, REACTOR_INIT, section_id, section_rank};
-use crate::options::{Options, Rename};
+use crate::options::{Internalize, Options, Rename};
 use crate::segments::{Layout, Original, Segment, header_len, wrap_i32};
 use crate::snapshot::Snapshot;
 use crate::snapshot::globals::Number;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use wasm_encoder::{ConstExpr, Encode};
 
 /// Writes the module that starts where init left off.
@@ -98,22 +99,26 @@ fn pieces<'a>(
         .iter()
         .rposition(|section| section_rank(section.id).is_some());
     let has_data = module.section(section_id::DATA).is_some();
-    let mut new_elements = match module.section(section_id::ELEMENT) {
-        None => elements::rewrite(module, snapshot)?.into_section(section_id::ELEMENT),
-        Some(_) => None,
-    };
+    // Sections that the module has none of, and the output has.
+    let mut new: VecDeque<(u8, Piece<'_>)> = VecDeque::new();
+    for id in MADE {
+        if module.section(id).is_none() {
+            let made = made(module, snapshot, options, id)?;
+            new.extend(made.into_section(id).map(|piece| (id, piece)));
+        }
+    }
     for (position, section) in module.sections.iter().enumerate() {
-        if section_rank(section.id) > section_rank(section_id::ELEMENT) {
-            pieces.extend(new_elements.take());
+        let is_before =
+            |(id, _): &mut (u8, Piece<'_>)| section_rank(*id) < section_rank(section.id);
+        while let Some((_, piece)) = new.pop_front_if(is_before) {
+            pieces.push(piece);
         }
         let original = &module.bytes[section.range.clone()];
         let rewritten = match section.id {
             section_id::START => None,
-            section_id::MEMORY => Some(memories(module, snapshot)),
-            section_id::GLOBAL => Some(globals(module, snapshot)),
+            id if MADE.contains(&id) => Some(made(module, snapshot, options, id)?),
+            section_id::IMPORT => Some(imports::rewrite(module, snapshot, options.internalize)),
             section_id::EXPORT => Some(exports(module, init_func, options)?),
-            section_id::TABLE => Some(tables::rewrite(module, snapshot)),
-            section_id::ELEMENT => Some(elements::rewrite(module, snapshot)?),
             section_id::DATA_COUNT => {
                 let mut count = Vec::new();
                 layout.segment_count().encode(&mut count);
@@ -132,13 +137,36 @@ fn pieces<'a>(
             None => {}
         }
         if last == Some(position) {
-            pieces.extend(new_elements.take());
-        }
-        if !has_data && last == Some(position) {
-            pieces.push(Piece::Data);
+            pieces.extend(new.drain(..).map(|(_, piece)| piece));
+            if !has_data {
+                pieces.push(Piece::Data);
+            }
         }
     }
     Ok(pieces)
+}
+
+/// Sections that may come into being, in their order.
+const MADE: [u8; 4] = [
+    section_id::TABLE,
+    section_id::MEMORY,
+    section_id::GLOBAL,
+    section_id::ELEMENT,
+];
+
+/// One of the sections that may come into being.
+fn made(
+    module: &Module<'_>,
+    snapshot: &Snapshot<'_>,
+    options: &Options,
+    id: u8,
+) -> Result<Rewritten> {
+    Ok(match id {
+        section_id::TABLE => tables::rewrite(module, snapshot, options.internalize),
+        section_id::MEMORY => memories(module, snapshot, options.internalize),
+        section_id::GLOBAL => globals(module, snapshot, options.internalize),
+        _ => elements::rewrite(module, snapshot)?,
+    })
 }
 
 enum Rewritten {
@@ -170,44 +198,49 @@ fn vector(items: impl ExactSizeIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
 }
 
 /// Memory minimums become what the memories have grown to.
-fn memories(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Rewritten {
-    let grown = |state: &crate::snapshot::memories::MemoryState<'_>| {
-        state.pages != module.memories[state.index].initial
-    };
-    if !snapshot.memories.iter().any(grown) {
-        return Rewritten::Unchanged;
-    }
+fn memories(module: &Module<'_>, snapshot: &Snapshot<'_>, internalize: Internalize) -> Rewritten {
     let imported = module.imported_memories();
-    let entries = snapshot.memories.iter().map(|state| {
-        if !grown(state) {
-            let entry = module.memory_entries[state.index - imported].clone();
-            return Cow::Borrowed(&module.bytes[entry]);
-        }
-        let ty = module.memories[state.index];
-        let ty = wasm_encoder::MemoryType {
-            minimum: state.pages,
-            maximum: ty.maximum,
-            memory64: ty.memory64,
-            shared: ty.shared,
-            page_size_log2: ty.page_size_log2,
-        };
-        let mut entry = Vec::new();
-        ty.encode(&mut entry);
-        Cow::Owned(entry)
-    });
-    Rewritten::Contents(vector(entries))
+    let mut entries = match internalize.memories {
+        true => imports::memories(module, snapshot),
+        false => Vec::new(),
+    };
+    let mut is_changed = !entries.is_empty();
+    for (state, entry) in snapshot
+        .memories
+        .iter()
+        .skip(imported)
+        .zip(&module.memory_entries)
+    {
+        let ty = &module.memories[state.index];
+        is_changed |= state.pages != ty.initial;
+        entries.push(match state.pages == ty.initial {
+            true => module.bytes[entry.clone()].to_vec(),
+            false => imports::memory_type(ty, state.pages),
+        });
+    }
+    match is_changed {
+        true => Rewritten::Contents(vector(entries.iter())),
+        false => Rewritten::Unchanged,
+    }
 }
 
 /// Changed globals are initialized with their value.
-fn globals(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Rewritten {
+fn globals(module: &Module<'_>, snapshot: &Snapshot<'_>, internalize: Internalize) -> Rewritten {
     let references = &snapshot.references.globals;
-    if snapshot.globals.is_empty() && references.is_empty() {
+    let mut entries = match internalize.globals {
+        true => imports::globals(module, snapshot),
+        false => Vec::new(),
+    };
+    if entries.is_empty() && snapshot.globals.is_empty() && references.is_empty() {
         return Rewritten::Unchanged;
     }
     let imported = module.imported_globals();
-    let mut numbers = snapshot.globals.iter().peekable();
+    let numbers = snapshot.globals.iter();
+    let mut numbers = numbers
+        .skip_while(|global| global.index < imported)
+        .peekable();
     let mut references = references.iter().peekable();
-    let entries = module
+    let own = module
         .global_entries
         .iter()
         .enumerate()
@@ -226,7 +259,8 @@ fn globals(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Rewritten {
             }
             bytes
         });
-    Rewritten::Contents(vector(entries))
+    entries.extend(own);
+    Rewritten::Contents(vector(entries.iter()))
 }
 
 fn constant(value: Number) -> ConstExpr {

@@ -5,47 +5,60 @@
 //! (table 5 10 funcref)   ;; after
 //! ```
 
-use super::{Rewritten, vector};
-use crate::module::{Module, TableEntry};
+use super::{Rewritten, imports, vector};
+use crate::module::Module;
+use crate::options::Internalize;
 use crate::snapshot::Snapshot;
-use std::borrow::Cow;
 use wasm_encoder::Encode;
 use wasmparser::TableType;
 
-pub fn rewrite(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Rewritten {
+/// Rewrites the section, or makes one where imports become definitions.
+pub fn rewrite(
+    module: &Module<'_>,
+    snapshot: &Snapshot<'_>,
+    internalize: Internalize,
+) -> Rewritten {
     let imported = module.imported_tables();
-    let grown = |index: usize| {
-        let changed = &snapshot.references.tables;
-        let position = changed.binary_search_by_key(&index, |table| table.index);
-        let size = changed[position.ok()?].slots.len() as u64;
-        (size != module.tables[index].ty.initial).then_some(size)
+    let mut entries = match internalize.tables {
+        true => imports::tables(module, snapshot),
+        false => Vec::new(),
     };
-    if (imported..module.tables.len()).all(|index| grown(index).is_none()) {
-        return Rewritten::Unchanged;
-    }
-    let entries = module.table_entries.iter().enumerate();
-    let entries = entries.map(|(own, entry)| {
-        let index = imported + own;
-        match grown(index) {
-            Some(size) => Cow::Owned(resized(module, entry, &module.tables[index].ty, size)),
-            None => Cow::Borrowed(&module.bytes[entry.range.clone()]),
+    let mut is_changed = !entries.is_empty();
+    for (own, entry) in module.table_entries.iter().enumerate() {
+        let ty = &module.tables[imported + own].ty;
+        let size = size_of(snapshot, imported + own).filter(|size| *size != ty.initial);
+        let Some(size) = size else {
+            entries.push(module.bytes[entry.range.clone()].to_vec());
+            continue;
+        };
+        is_changed = true;
+        let mut bytes = module.bytes[entry.range.start..entry.element_type.end].to_vec();
+        limits(ty, size, &mut bytes);
+        if let Some(init) = &entry.init {
+            bytes.extend_from_slice(&module.bytes[init.clone()]);
         }
-    });
-    Rewritten::Contents(vector(entries))
+        entries.push(bytes);
+    }
+    match is_changed {
+        true => Rewritten::Contents(vector(entries.iter())),
+        false => Rewritten::Unchanged,
+    }
 }
 
-/// The same definition with another minimum (core specification, section 5.3.10).
-fn resized(module: &Module<'_>, entry: &TableEntry, ty: &TableType, minimum: u64) -> Vec<u8> {
-    let mut bytes = module.bytes[entry.range.start..entry.element_type.end].to_vec();
+/// Elements of a table that init has changed.
+pub fn size_of(snapshot: &Snapshot<'_>, index: usize) -> Option<u64> {
+    let changed = &snapshot.references.tables;
+    let position = changed.binary_search_by_key(&index, |table| table.index);
+    Some(changed[position.ok()?].slots.len() as u64)
+}
+
+/// The limits of a table with another minimum (core specification, section 5.3.10).
+pub fn limits(ty: &TableType, minimum: u64, bytes: &mut Vec<u8>) {
     let flags = [ty.maximum.is_some(), ty.shared, ty.table64];
     let flags = (0..).zip(flags).map(|(bit, set)| u8::from(set) << bit);
     bytes.push(flags.sum());
-    minimum.encode(&mut bytes);
+    minimum.encode(bytes);
     if let Some(maximum) = ty.maximum {
-        maximum.encode(&mut bytes);
+        maximum.encode(bytes);
     }
-    if let Some(init) = &entry.init {
-        bytes.extend_from_slice(&module.bytes[init.clone()]);
-    }
-    bytes
 }

@@ -1,8 +1,11 @@
 //! Numeric globals, read before init and after it; what differs is part of the snapshot.
 
 use crate::error::{Error, Result, Stage};
+use crate::host::Host;
+use crate::module::Module;
 use crate::snapshot::private::Private;
-use wasmtime::Val;
+use wasmparser::TypeRef;
+use wasmtime::{Extern, Store, Val};
 
 /// A number as its bits, so that every NaN equals itself alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,47 @@ impl Numbers {
             .filter(|(now, before)| now != before)
             .map(|(now, _)| *now)
             .collect()
+    }
+}
+
+/// What the globals among the module's imports hold; nothing for those that hold references.
+///
+/// # Errors
+///
+/// `ERR_INTERNAL` where one holds no number.
+pub fn imported(imports: &[Extern], store: &mut Store<Host>) -> Result<Vec<Number>> {
+    let globals = imports.iter().filter_map(|import| match import {
+        Extern::Global(global) => Some(*global),
+        _ => None,
+    });
+    let numbers = globals.map(|global| {
+        let value = global.get(&mut *store);
+        number(&value)
+            .ok_or_else(|| Error::internal(Stage::Snapshot, "an imported global is no number"))
+    });
+    numbers.collect()
+}
+
+/// Refuses changes of globals that stay imports: who instantiates the output gives them their value.
+///
+/// # Errors
+///
+/// `ERR_UNSUPPORTED`, naming the import.
+pub fn check_imported(module: &Module<'_>, changed: &[ChangedGlobal]) -> Result<()> {
+    let imports = module.imports_of(|ty| matches!(ty, TypeRef::Global(_)));
+    match imports
+        .enumerate()
+        .find(|(index, _)| changed.iter().any(|it| it.index == *index))
+    {
+        Some((_, (import, _))) => Err(Error::unsupported(
+            Stage::Snapshot,
+            format!(
+                "init changed the imported global `{}.{}`, whose value is for the importer to give: \
+                 `internalizeImports: ['global']` makes it the output's own",
+                import.module, import.name
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::snapshot::scan;
 use std::ops::Range;
 use wasmtime::{Memory, Store};
 
-/// One of the module's own memories after init.
+/// One of the module's memories after init.
 pub struct MemoryState<'guest> {
     pub index: usize,
     pub pages: u64,
@@ -18,14 +18,14 @@ pub struct MemoryState<'guest> {
     pub live: Vec<Range<usize>>,
 }
 
-/// The module's own memories, by index.
+/// The module's memories, by index.
 ///
 /// # Errors
 ///
 /// `ERR_INTERNAL` where the instrumented module lacks an export it must have.
 pub fn handles(private: &mut Private<'_, '_>) -> Result<Vec<(usize, Memory)>> {
-    let own = private.module.imported_memories()..private.module.memories.len();
-    own.map(|index| Ok((index, private.memory(index)?)))
+    let all = 0..private.module.memories.len();
+    all.map(|index| Ok((index, private.memory(index)?)))
         .collect()
 }
 

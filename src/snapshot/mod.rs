@@ -15,8 +15,9 @@ use crate::error::Result;
 use crate::execute::Finished;
 use crate::instrument::{Instrumented, probed_data, probed_elements};
 use crate::module::Module;
+use crate::options::Internalize;
 use dead_stack::DeadStack;
-use globals::{ChangedGlobal, Numbers};
+use globals::{ChangedGlobal, Number, Numbers};
 use memories::MemoryState;
 use private::Private;
 use references::{Changed, References};
@@ -46,13 +47,15 @@ pub struct Snapshot<'guest> {
     pub globals: Vec<ChangedGlobal>,
     /// Tables and globals that hold references.
     pub references: Changed,
-    /// The module's own memories, by index.
+    /// What each imported global holds.
+    pub imported_globals: Vec<Number>,
+    /// The module's memories, by index.
     pub memories: Vec<MemoryState<'guest>>,
     /// Passive data segments that init dropped, by index.
     pub dropped_data: Vec<usize>,
     /// Passive element segments that init dropped, by index.
     pub dropped_elements: Vec<usize>,
-    /// Elements of each of the module's own tables.
+    /// Elements of each of the module's tables.
     pub table_sizes: Vec<u64>,
 }
 
@@ -66,13 +69,16 @@ pub fn snapshot<'guest>(
     instrumented: &Instrumented<'_>,
     finished: &'guest mut Finished,
     dead_stack: Option<&DeadStack>,
+    internalize: Internalize,
 ) -> Result<Snapshot<'guest>> {
     let Finished {
         store,
         instance,
         initial,
+        imports,
         ..
     } = finished;
+    let imported_globals = globals::imported(imports, store)?;
     let mut private = Private {
         module,
         instrumented,
@@ -82,6 +88,9 @@ pub fn snapshot<'guest>(
     let references = References::read(&mut private)?;
     let changed = references.changed(&initial.references, &mut private)?;
     let globals = Numbers::read(&mut private)?.changed(&initial.numbers);
+    if !internalize.globals {
+        globals::check_imported(module, &globals)?;
+    }
     let mut dropped_data = Vec::new();
     for segment in probed_data(module) {
         if private.is_dropped(&instrumented.names.data_probe(segment))? {
@@ -103,6 +112,7 @@ pub fn snapshot<'guest>(
     Ok(Snapshot {
         globals,
         references: changed,
+        imported_globals,
         memories,
         dropped_data,
         dropped_elements,

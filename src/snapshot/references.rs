@@ -25,7 +25,7 @@ pub enum Reference {
 
 /// All reference state at one moment.
 pub struct References {
-    /// The module's own tables, as (index, slots).
+    /// As (index, slots).
     tables: Vec<(usize, Vec<Reference>)>,
     /// Reference globals that may change, as (index, value).
     globals: Vec<(usize, Reference)>,
@@ -40,10 +40,7 @@ impl References {
     pub fn read(private: &mut Private<'_, '_>) -> Result<Self> {
         let module = private.module;
         let mut tables = Vec::new();
-        for (index, table) in module.tables.iter().enumerate() {
-            if table.imported {
-                continue;
-            }
+        for index in 0..module.tables.len() {
             let table = private.table(index)?;
             let mut slots = Vec::new();
             for slot in 0..table.size(&*private.store) {
