@@ -71,6 +71,7 @@ export interface BindingImports {
   functions: Array<ImportName>
   globals: Array<ImportValue>
   memories: Array<ImportBytes>
+  tables: Array<ImportSize>
 }
 
 export interface BindingMemory {
@@ -316,6 +317,13 @@ export interface ImportExtern {
 export interface ImportName {
   module: string
   name: string
+}
+
+/** How many elements a table has at first. */
+export interface ImportSize {
+  module: string
+  name: string
+  size: number
 }
 
 export interface ImportValue {

@@ -2,6 +2,7 @@
 // sizes that they ask for, and compares all state after init.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { initialize, initializeWithReport, inspect } from '../index.js'
 import { assemble, compare, instantiate } from './compare.js'
@@ -182,7 +183,16 @@ describe('an imported table', () => {
   test('that brings functions is ERR_INVALID_OPTION, as no guest can be given them', async () => {
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: 3 })
     const wasm = await assemble(TABLE)
-    await initialize(wasm, { imports: { env: { table } } })
+    const output = await initialize(wasm, { imports: { env: { table } } })
+    assert.equal(inspect(output).tables[0].min, 5)
+    const larger = new WebAssembly.Table({ element: 'anyfunc', initial: 7 })
+    const grown = await initialize(wasm, { imports: { env: { table: larger } }, verify: true })
+    assert.equal(inspect(grown).tables[0].min, 9)
+    const large = new WebAssembly.Table({ element: 'anyfunc', initial: 21 })
+    await assert.rejects(initialize(wasm, { imports: { env: { table: large } } }), {
+      code: 'ERR_INVALID_OPTION',
+      message: /larger than the module's import allows/,
+    })
     const { exports } = instantiate(await assemble('(module (func (export "f")))'), {})
     table.set(1, exports.f)
     const error = await failure(initialize(wasm, { imports: { env: { table } } }))
@@ -263,6 +273,31 @@ describe('an imported global', () => {
   })
 })
 
+test('what is placed or computed by a global that is internalized becomes a constant for every engine', async () => {
+  const wasm = await assemble(`(module
+    (import "env" "base" (global $base i32)) (import "env" "wide" (global $wide i64))
+    (table (export "t") 9 funcref) (func $f)
+    (elem (offset (i32.add (i32.mul (global.get $base) (i32.const 2)) (i32.const 1))) func $f)
+    (elem (global.get $base) func $f)
+    (global (export "sum") i32 (i32.sub (global.get $base) (i32.const 10)))
+    (global (export "wide") i64 (i64.mul (global.get $wide) (i64.const -3)))
+    (global (export "same") i32 (global.get $base))
+    (func (export "wizer.initialize")))`)
+  const output = await initialize(wasm, {
+    imports: { env: { base: 3, wide: 5n } },
+    internalizeImports: ['global'],
+    verify: true,
+  })
+  // Node 20 takes no extended constant expressions, so there are none left.
+  const { t, sum, wide, same } = /** @type {any} */ (instantiate(output, {}).exports)
+  assert.deepEqual([sum.value, wide.value, same.value], [-7, -15n, 3])
+  const filled = Array.from({ length: t.length }, (_, slot) => t.get(slot) !== null)
+  assert.deepEqual(
+    filled.flatMap((is, slot) => (is ? [slot] : [])),
+    [3, 7],
+  )
+})
+
 test('imports of all kinds become definitions before those that there are, with all else in place', async () => {
   const { output } = await compare(
     `(module (type $number (func (result i32)))
@@ -308,4 +343,71 @@ test('imports that only a preloaded module could give stay refused where they ar
   assert.equal(error.code, 'ERR_UNSUPPORTED')
   const { report } = await initializeWithReport(wasm)
   assert.equal(report.memories.length, 1)
+})
+
+describe('a real module that imports its state', () => {
+  const read = (/** @type {string} */ path) =>
+    readFileSync(new URL(`../node_modules/${path}`, import.meta.url))
+  /** What the package's own glue gives: constants, and a table of one element more than is declared. */
+  const TREE_SITTER = {
+    env: { __memory_base: 1024, __table_base: 1, __stack_pointer: 78_224 },
+    'GOT.mem': { __heap_base: 78_224 },
+  }
+  const table = () => new WebAssembly.Table({ element: 'anyfunc', initial: 31 })
+
+  for (const internalizeImports of [false, true]) {
+    const how = internalizeImports ? 'internalized' : 'kept'
+    for (const initFunc of ['__wasm_call_ctors', '__wasm_apply_data_relocs']) {
+      test(`web-tree-sitter with ${initFunc}, its imports ${how}`, async () => {
+        const imports = {
+          env: { ...TREE_SITTER.env, __indirect_function_table: table() },
+          'GOT.mem': TREE_SITTER['GOT.mem'],
+        }
+        await compare(read('web-tree-sitter/tree-sitter.wasm'), {
+          options: { initFunc, imports, internalizeImports },
+          imports: (wasm) => glue(wasm, TREE_SITTER),
+        })
+      })
+    }
+
+    test(`QuickJS of Emscripten, its memory ${how}`, async () => {
+      const wasm = read('@jitl/quickjs-wasmfile-release-sync/dist/emscripten-module.wasm')
+      const nothing = Object.fromEntries(
+        inspect(wasm)
+          .imports.filter(({ kind }) => kind === 'function')
+          .map(({ name }) => [name, () => 0]),
+      )
+      await compare(wasm, {
+        options: {
+          initFunc: inspect(wasm).initFuncs[0],
+          imports: { a: nothing },
+          internalizeImports,
+        },
+        imports: (module) => glue(module, {}),
+      })
+    })
+  }
+
+  /**
+   * Fresh state in V8, functions that do nothing, and these numbers.
+   * @param {Uint8Array} wasm
+   * @param {Record<string, Record<string, number>>} numbers
+   */
+  function glue(wasm, numbers) {
+    const { imports, memories } = inspect(wasm)
+    /** @type {Record<string, Record<string, any>>} */
+    const all = {}
+    for (const { module, name, kind } of imports) {
+      const space = (all[module] ??= {})
+      const number = numbers[module]?.[name]
+      const { minPages, maxPages } = memories[0]
+      if (kind === 'memory')
+        space[name] = new WebAssembly.Memory({ initial: minPages, maximum: maxPages })
+      else if (kind === 'table') space[name] = table()
+      else if (kind === 'function') space[name] = () => 0
+      else if (name === '__memory_base' || name === '__table_base') space[name] = number
+      else space[name] = new WebAssembly.Global({ value: 'i32', mutable: true }, number)
+    }
+    return all
+  }
 })

@@ -14,7 +14,7 @@ import { InvalidOptionError, errorFrom } from './error.js'
 /** What a run needs of its host functions. */
 export class Host {
   /** @type {binding.BindingImports} */
-  imports = { functions: [], globals: [], memories: [] }
+  imports = { functions: [], globals: [], memories: [], tables: [] }
   /** @type {binding.Session} */
   session
   /** @type {Function[]} */
@@ -95,6 +95,7 @@ export class Host {
           `the option \`${key}\` holds something at slot ${slot}, which the guest can't be given: leave the table out, and it gets one of its own`,
         )
       }
+      this.imports.tables.push({ module, name, size: value.length })
     }
   }
 

@@ -43,8 +43,8 @@ pub use inspect::{
 pub use module::{DEFAULT_INIT_FUNCS, REACTOR_INIT};
 pub use options::{
     Cache, Clock, DATA_SEGMENTS_LIMIT, DEFAULT_MAX_DATA_SEGMENTS, DEFAULT_MAX_STACK_BYTES,
-    EngineChoice, GlobalValue, ImportedGlobal, ImportedMemory, Imports, Internalize, Options,
-    Output, Preopen, Random, Rename, StageObserver, Stdin, Wasi,
+    EngineChoice, GlobalValue, ImportedGlobal, ImportedMemory, ImportedTable, Imports, Internalize,
+    Options, Output, Preopen, Random, Rename, StageObserver, Stdin, Wasi,
 };
 pub use report::{
     GlobalsReport, HostPaths, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings,

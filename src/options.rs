@@ -143,6 +143,7 @@ pub struct Imports {
     pub functions: Vec<(String, String)>,
     pub globals: Vec<ImportedGlobal>,
     pub memories: Vec<ImportedMemory>,
+    pub tables: Vec<ImportedTable>,
     pub host: Arc<dyn HostFunctions>,
 }
 
@@ -168,6 +169,14 @@ pub struct ImportedMemory {
     pub module: String,
     pub name: String,
     pub bytes: Vec<u8>,
+}
+
+/// How many elements, all null, the guest's table has at first where it imports one.
+#[derive(Clone, Debug)]
+pub struct ImportedTable {
+    pub module: String,
+    pub name: String,
+    pub size: u64,
 }
 
 /// A JavaScript value for a global: i64 globals take a bigint, all other numeric ones a number.

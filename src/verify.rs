@@ -180,9 +180,16 @@ fn imports(
         (ExternType::Memory(ty), _) => Memory::new(&mut *store, ty)
             .map(Extern::from)
             .map_err(|error| failed("an imported memory", &error)),
-        (ExternType::Table(ty), _) => {
-            let null = Ref::null(ty.element().heap_type());
-            Table::new(&mut *store, ty, null)
+        (ExternType::Table(ty), Extern::Table(seen)) => {
+            // It may have been larger from the beginning.
+            let null = || Ref::null(ty.element().heap_type());
+            let size = seen.size(&finished.store);
+            let table = Table::new(&mut *store, ty.clone(), null()).and_then(|table| {
+                let missing = size.saturating_sub(table.size(&*store));
+                table.grow(&mut *store, missing, null())?;
+                Ok(table)
+            });
+            table
                 .map(Extern::from)
                 .map_err(|error| failed("an imported table", &error))
         }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wasm_preinit::{
-    Cache, Clock, EngineChoice, GlobalValue, ImportedGlobal, ImportedMemory, Imports, Internalize,
-    Options, Output, Preopen, Random, Rename, Stdin, Strip, Wasi,
+    Cache, Clock, EngineChoice, GlobalValue, ImportedGlobal, ImportedMemory, ImportedTable,
+    Imports, Internalize, Options, Output, Preopen, Random, Rename, Stdin, Strip, Wasi,
 };
 
 #[napi(object, object_to_js = false)]
@@ -70,6 +70,15 @@ pub struct BindingImports {
     pub functions: Vec<ImportName>,
     pub globals: Vec<ImportValue>,
     pub memories: Vec<ImportBytes>,
+    pub tables: Vec<ImportSize>,
+}
+
+/// How many elements a table has at first.
+#[napi(object, object_to_js = false)]
+pub struct ImportSize {
+    pub module: String,
+    pub name: String,
+    pub size: u32,
 }
 
 /// What a memory holds at first.
@@ -138,6 +147,7 @@ impl BindingOptions {
                     .collect(),
                 globals: imports.globals.into_iter().map(Into::into).collect(),
                 memories: imports.memories.into_iter().map(Into::into).collect(),
+                tables: imports.tables.into_iter().map(Into::into).collect(),
                 host: bridge,
             }),
             undefined_imports_error: self.undefined_imports_error,
@@ -195,6 +205,16 @@ impl From<ImportBytes> for ImportedMemory {
             module: import.module,
             name: import.name,
             bytes: import.bytes.to_vec(),
+        }
+    }
+}
+
+impl From<ImportSize> for ImportedTable {
+    fn from(import: ImportSize) -> Self {
+        Self {
+            module: import.module,
+            name: import.name,
+            size: u64::from(import.size),
         }
     }
 }

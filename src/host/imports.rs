@@ -263,7 +263,7 @@ pub fn resolve(
             },
             ExternType::Table(ty) => match preloaded {
                 Some(table) => table,
-                None => table(store, namespace, name, ty)?.into(),
+                None => table(store, supply.options, namespace, name, ty)?.into(),
             },
             _ => preloaded.ok_or_else(|| refused("tag", namespace, name))?,
         };
@@ -287,25 +287,43 @@ fn memory(
     let missing = bytes.len().saturating_sub(memory.data_size(&*store));
     let pages = missing.div_ceil(usize::try_from(memory.page_size(&*store)).unwrap_or(1));
     let grown = memory.grow(&mut *store, pages as u64);
-    grown.map_err(|error| match error.downcast_ref::<MemoryLimitHit>() {
-        Some(_) => unavailable(&error),
-        None => Error::option(
-            format!("imports.{module}.{name}"),
-            "the memory is larger than the module's import allows",
-        ),
-    })?;
+    grown.map_err(|error| larger(&error, "memory", module, name))?;
     let written = memory.write(&mut *store, 0, bytes);
     written.map_err(|error| Error::internal(Stage::Instantiate, error.to_string()))?;
     Ok(memory)
 }
 
-/// A table of its own for the guest, all null.
-fn table(store: &mut Store<Host>, module: &str, name: &str, ty: TableType) -> Result<Table> {
-    let null = Ref::null(ty.element().heap_type());
+/// A table of its own for the guest, as large as the embedder's, all null.
+fn table(
+    store: &mut Store<Host>,
+    options: &Options,
+    module: &str,
+    name: &str,
+    ty: TableType,
+) -> Result<Table> {
     if !ty.element().is_nullable() {
         return Err(refused("table", module, name));
     }
-    Table::new(store, ty, null).map_err(|error| unavailable(&error))
+    let null = || Ref::null(ty.element().heap_type());
+    let supplied = options.imports.iter().flat_map(|imports| &imports.tables);
+    let mut same = supplied.filter(|table| table.module == module && table.name == name);
+    let size = same.next().map_or(0, |table| table.size);
+    let table = Table::new(&mut *store, ty.clone(), null()).map_err(|error| unavailable(&error))?;
+    let missing = size.saturating_sub(table.size(&*store));
+    let grown = table.grow(&mut *store, missing, null());
+    grown.map_err(|error| larger(&error, "table", module, name))?;
+    Ok(table)
+}
+
+/// The failure of growing to the size of the embedder's memory or table.
+fn larger(error: &wasmtime::Error, kind: &str, module: &str, name: &str) -> Error {
+    match error.downcast_ref::<MemoryLimitHit>() {
+        Some(_) => unavailable(error),
+        None => Error::option(
+            format!("imports.{module}.{name}"),
+            format!("the {kind} is larger than the module's import allows"),
+        ),
+    }
 }
 
 fn unavailable(error: &wasmtime::Error) -> Error {

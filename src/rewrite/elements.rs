@@ -18,24 +18,30 @@
 //! becomes a declared one: it is as dropped, and `ref.func` may still name its functions. Segments
 //! of tables that init did not change stay as they are.
 
-use super::{Rewritten, reference, vector};
+use super::folding::folded;
+use super::{Rewritten, constant, reference, vector};
 use crate::error::{Error, Result, Stage};
 use crate::module::{ElementSegment, Module};
 use crate::snapshot::Snapshot;
+use crate::snapshot::globals::Number;
 use crate::snapshot::references::{ChangedTable, Value};
 use std::borrow::Cow;
 use std::ops::Range;
 use wasm_encoder::{ConstExpr, Encode};
-use wasmparser::{BinaryReader, Element, ElementItems, FromReader, RefType};
+use wasmparser::{BinaryReader, Element, ElementItems, ElementKind, FromReader, RefType};
 
 /// Rewrites the section, or makes one where the module has none and a table is to be made again.
 ///
 /// # Errors
 ///
 /// `ERR_INTERNAL` where a segment can't be read again.
-pub fn rewrite(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Result<Rewritten> {
+pub fn rewrite(
+    module: &Module<'_>,
+    snapshot: &Snapshot<'_>,
+    internalized: &[Number],
+) -> Result<Rewritten> {
     let changed = &snapshot.references.tables;
-    if snapshot.dropped_elements.is_empty() && changed.is_empty() {
+    if snapshot.dropped_elements.is_empty() && changed.is_empty() && internalized.is_empty() {
         return Ok(Rewritten::Unchanged);
     }
     let is_made_again = |segment: &ElementSegment| {
@@ -53,7 +59,7 @@ pub fn rewrite(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Result<Rewritten
         } else if snapshot.dropped_elements.binary_search(&index).is_ok() {
             Cow::Owned(emptied(bytes)?)
         } else {
-            Cow::Borrowed(bytes)
+            placed(bytes, internalized)?
         });
     }
     for table in changed {
@@ -203,6 +209,23 @@ fn emptied(segment: &[u8]) -> Result<Vec<u8>> {
     let mut empty = segment[..items.start].to_vec();
     empty.push(0);
     Ok(empty)
+}
+
+/// A segment that does not take its place from a global that is imported no more.
+fn placed<'a>(segment: &'a [u8], internalized: &[Number]) -> Result<Cow<'a, [u8]>> {
+    let ElementKind::Active { offset_expr, .. } = read(segment)?.kind else {
+        return Ok(Cow::Borrowed(segment));
+    };
+    let range = offset_expr.get_binary_reader().range();
+    Ok(match folded(&offset_expr, internalized) {
+        Some(value) => {
+            let mut placed = segment[..range.start].to_vec();
+            constant(value).encode(&mut placed);
+            placed.extend_from_slice(&segment[range.end..]);
+            Cow::Owned(placed)
+        }
+        None => Cow::Borrowed(segment),
+    })
 }
 
 fn read(segment: &[u8]) -> Result<Element<'_>> {

@@ -10,7 +10,7 @@
 //! (global i32 (i32.const 1024))
 //! ```
 
-use super::tables::{limits, size_of};
+use super::tables::{grown as grown_table, limits};
 use super::{Rewritten, constant, vector};
 use crate::module::Module;
 use crate::options::Internalize;
@@ -43,7 +43,7 @@ pub fn rewrite(
                 )
             }),
             TypeRef::Table(ty) => table.next().map(|index| {
-                let size = size_of(snapshot, index).filter(|size| *size != ty.initial);
+                let size = grown_table(module, snapshot, index);
                 let grown = size.map(|size| table_type(module, index, &ty, size));
                 (
                     internalize.tables,
@@ -82,7 +82,7 @@ pub fn memories(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Vec<Vec<u8>> {
 pub fn tables(module: &Module<'_>, snapshot: &Snapshot<'_>) -> Vec<Vec<u8>> {
     let imported = module.tables.iter().take(module.imported_tables());
     let imported = imported.enumerate().map(|(index, table)| {
-        let size = size_of(snapshot, index).unwrap_or(table.ty.initial);
+        let size = grown_table(module, snapshot, index).unwrap_or(table.ty.initial);
         table_type(module, index, &table.ty, size)
     });
     imported.collect()

@@ -25,6 +25,7 @@
 //! from the beginning, and every byte of memory goes into it straight from the guest.
 
 mod elements;
+mod folding;
 mod imports;
 mod reference;
 mod tables;
@@ -35,9 +36,11 @@ use crate::options::{Internalize, Options, Rename};
 use crate::segments::{Layout, Original, Segment, header_len, wrap_i32};
 use crate::snapshot::Snapshot;
 use crate::snapshot::globals::Number;
+use folding::folded;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use wasm_encoder::{ConstExpr, Encode};
+use wasmparser::{BinaryReader, ConstExpr as ConstantExpression};
 
 /// Writes the module that starts where init left off.
 ///
@@ -165,7 +168,10 @@ fn made(
         section_id::TABLE => tables::rewrite(module, snapshot, options.internalize),
         section_id::MEMORY => memories(module, snapshot, options.internalize),
         section_id::GLOBAL => globals(module, snapshot, options.internalize),
-        _ => elements::rewrite(module, snapshot)?,
+        _ => {
+            let internalized = internalized_globals(snapshot, options.internalize);
+            elements::rewrite(module, snapshot, internalized)?
+        }
     })
 }
 
@@ -234,6 +240,7 @@ fn globals(module: &Module<'_>, snapshot: &Snapshot<'_>, internalize: Internaliz
     if entries.is_empty() && snapshot.globals.is_empty() && references.is_empty() {
         return Rewritten::Unchanged;
     }
+    let internalized = internalized_globals(snapshot, internalize);
     let imported = module.imported_globals();
     let numbers = snapshot.globals.iter();
     let mut numbers = numbers
@@ -255,12 +262,25 @@ fn globals(module: &Module<'_>, snapshot: &Snapshot<'_>, internalize: Internaliz
                 let ty = &ty[..ty.len().saturating_sub(1)];
                 reference::encode(global.value, ty, &mut bytes);
             } else {
-                bytes.extend_from_slice(&module.bytes[entry.init.clone()]);
+                let init = &module.bytes[entry.init.clone()];
+                let expression = ConstantExpression::new(BinaryReader::new(init, entry.init.start));
+                match folded(&expression, internalized) {
+                    Some(value) => constant(value).encode(&mut bytes),
+                    None => bytes.extend_from_slice(init),
+                }
             }
             bytes
         });
     entries.extend(own);
     Rewritten::Contents(vector(entries.iter()))
+}
+
+/// The values of globals that are imported no more.
+fn internalized_globals<'s>(snapshot: &'s Snapshot<'_>, internalize: Internalize) -> &'s [Number] {
+    match internalize.globals {
+        true => &snapshot.imported_globals,
+        false => &[],
+    }
 }
 
 fn constant(value: Number) -> ConstExpr {

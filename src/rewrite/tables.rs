@@ -26,8 +26,7 @@ pub fn rewrite(
     let mut is_changed = !entries.is_empty();
     for (own, entry) in module.table_entries.iter().enumerate() {
         let ty = &module.tables[imported + own].ty;
-        let size = size_of(snapshot, imported + own).filter(|size| *size != ty.initial);
-        let Some(size) = size else {
+        let Some(size) = grown(module, snapshot, imported + own) else {
             entries.push(module.bytes[entry.range.clone()].to_vec());
             continue;
         };
@@ -45,11 +44,12 @@ pub fn rewrite(
     }
 }
 
-/// Elements of a table that init has changed.
-pub fn size_of(snapshot: &Snapshot<'_>, index: usize) -> Option<u64> {
-    let changed = &snapshot.references.tables;
-    let position = changed.binary_search_by_key(&index, |table| table.index);
-    Some(changed[position.ok()?].slots.len() as u64)
+/// The size of a table where it is not what the module declares: it has grown, or is an import that was
+/// larger from the beginning.
+pub fn grown(module: &Module<'_>, snapshot: &Snapshot<'_>, index: usize) -> Option<u64> {
+    let declared = module.tables[index].ty.initial;
+    let size = snapshot.table_sizes.get(index).copied();
+    size.filter(|size| *size != declared)
 }
 
 /// The limits of a table with another minimum (core specification, section 5.3.10).
