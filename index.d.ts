@@ -233,7 +233,8 @@ export interface WasiOptions {
    */
   stdin?: string | Uint8Array | 'inherit'
   /**
-   * Where the guest's standard output goes. What is captured is in the report and in errors.
+   * Where the guest's standard output goes. What is captured is in the report and in errors; when that
+   * is 256 MiB, writing more fails for the guest.
    * @default 'inherit'
    */
   stdout?: 'inherit' | 'ignore' | 'capture'

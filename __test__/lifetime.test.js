@@ -282,7 +282,7 @@ test('imports are garbage when their run is over, whichever way it ended', async
 })
 
 test('runs leave no memory, files and threads behind', async () => {
-  const child = spawn(process.execPath, ['--expose-gc', LEAKS, '3'], {
+  const child = spawn(process.execPath, ['--expose-gc', LEAKS, '10'], {
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: WATCHDOG_MS,

@@ -212,6 +212,21 @@ describe('standard output and error', () => {
     assert.equal(report.stderr, undefined)
   })
 
+  test('fill no host: writing fails when 256 MiB are captured', async () => {
+    const eager = await guest(
+      `(loop $on
+        (call $print (i32.const 1) (i32.const 4096) (i32.const 500000))
+        (br_if $on (i32.eqz (i32.load (i32.const 0)))))`,
+    )
+    const { wasm, report } = await initializeWithReport(eager, { wasi: { stdout: 'capture' } })
+    const errno = memoryOf(instantiate(wasm, { wasi_snapshot_preview1: NO_IMPORTS })).readUInt32LE(
+      0,
+    )
+    assert.ok(errno > 0)
+    assert.ok(report.stdout && report.stdout.length <= 256 * 2 ** 20)
+    assert.ok(report.stdout.length > 255 * 2 ** 20)
+  })
+
   test('are this process’s own unless they are ignored or captured', async () => {
     /** @param {string} options */
     const script = (options) => `

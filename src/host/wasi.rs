@@ -28,6 +28,9 @@ use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wiggle::GuestMemory;
 
+/// What one stream can capture: more than anybody reads, and less than fills a host.
+const CAPTURE_BYTES: usize = 256 << 20;
+
 /// What the guest sees, and what it has seen.
 pub struct Wasi {
     pub(super) inner: WasiP1Ctx,
@@ -97,7 +100,7 @@ impl Wasi {
             Stdin::Inherit => builder.inherit_stdin(),
         };
         let capture =
-            |output| (output == Output::Capture).then(|| MemoryOutputPipe::new(usize::MAX));
+            |output| (output == Output::Capture).then(|| MemoryOutputPipe::new(CAPTURE_BYTES));
         let captured = Captured {
             stdout: capture(options.stdout),
             stderr: capture(options.stderr),
