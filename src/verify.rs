@@ -6,10 +6,11 @@
 //! segments and the rewriting that have made the output.
 
 use crate::compile::{self, Compiled};
+use crate::data_uses::names_data_segments;
 use crate::error::{Error, Result, Stage};
 use crate::execute::Finished;
 use crate::host::Host;
-use crate::instrument::{Instrumented, instrument};
+use crate::instrument::{Instrumented, instrument, probed_data, probed_elements};
 use crate::limits::Limits;
 use crate::module::{Module, section_id};
 use crate::options::{EngineChoice, Options};
@@ -124,6 +125,31 @@ fn compare(
         let expected_bytes = expected_memory.data(&*expected.store);
         if let Some(place) = first_difference(bytes, expected_bytes) {
             return Err(differs(&format!("memory {index} at {place:#x}")));
+        }
+    }
+    compare_segments(&mut expected, rewritten)
+}
+
+/// Passive segments that instructions can name: what init has dropped must be empty, what it has not
+/// must be there.
+fn compare_segments(expected: &mut Private<'_, '_>, rewritten: &Module<'_>) -> Result<()> {
+    let (module, names) = (expected.module, &expected.instrumented.names);
+    for segment in probed_elements(module) {
+        let start = rewritten.elements.get(segment);
+        let is_there = start.is_some_and(|start| start.passive && start.len > 0);
+        if is_there == expected.is_dropped(&names.element_probe(segment))? {
+            return Err(differs(&format!("element segment {segment}")));
+        }
+    }
+    let mut data = probed_data(module).peekable();
+    if data.peek().is_none() || !names_data_segments(module) {
+        return Ok(());
+    }
+    for segment in data {
+        let start = rewritten.data.get(segment);
+        let is_there = start.is_some_and(|start| start.passive && start.len > 0);
+        if is_there == expected.is_dropped(&names.data_probe(segment))? {
+            return Err(differs(&format!("data segment {segment}")));
         }
     }
     Ok(())

@@ -13,10 +13,15 @@ const PROGRAM: &str = r#"(module
   (global $count (mut i32) (i32.const 0))
   (global $ratio (mut f64) (f64.const 0))
   (table 4 funcref) (elem (i32.const 1) func $print)
+  (elem $kept func $print $print) (data $kept "kept") (data $dropped "dropped")
+  (func (export "more")
+    (memory.init $kept (i32.const 0) (i32.const 0) (i32.const 4))
+    (table.init $kept (i32.const 0) (i32.const 0) (i32.const 2)))
   (func (export "wizer-initialize")
     (i32.store (i32.const 1000) (i32.const 0x01020304))
     (i32.store $second (i32.const 70) (i32.const 0x05060708))
     (drop (memory.grow $second (i32.const 1)))
+    (data.drop $dropped)
     (global.set $count (i32.const 77))
     (global.set $ratio (f64.const 0.5)))
   (func (export "run") (result i32) (i32.load (i32.const 1000))))"#;
@@ -95,7 +100,13 @@ fn an_output_passes_and_its_report_tells_the_time() {
 #[test]
 fn every_kind_of_difference_is_found_and_named() {
     type Fault = (&'static str, u8, &'static [u8], &'static [u8]);
-    let faults: [Fault; 7] = [
+    let faults: [Fault; 8] = [
+        (
+            "element segment 1",
+            section_id::ELEMENT,
+            &[1, 0, 2, 0, 0],
+            &[3, 0, 2, 0, 0],
+        ),
         (
             "memory 0 at 0x3ea",
             section_id::DATA,
