@@ -104,36 +104,27 @@ export function bindingOptions(options = {}, report = false) {
       maxStack:
         optional('maxStack', maxStack, wholeNumber(LEAST_STACK, MOST_STACK)) ?? DEFAULT_STACK,
       zeroDeadStack: optional('zeroDeadStack', zeroDeadStack, boolean) ?? false,
-      strip:
-        strip === true
-          ? undefined
-          : strip === false
-            ? []
-            : (optional('strip', strip, booleanOrStrings) ?? []),
+      strip: switched('strip', strip, undefined, [], listOfStrings),
       maxDataSegments: optional(
         'maxDataSegments',
         maxDataSegments,
         wholeNumber(0, DATA_SEGMENTS_LIMIT),
       ),
       refuseFeatures: optional('refuseFeatures', refuseFeatures, strings) ?? [],
-      internalize:
-        internalizeImports === true
-          ? [...IMPORT_KINDS]
-          : internalizeImports === false
-            ? []
-            : (optional('internalizeImports', internalizeImports, importKinds) ?? []),
+      internalize: switched(
+        'internalizeImports',
+        internalizeImports,
+        [...IMPORT_KINDS],
+        [],
+        importKinds,
+      ),
       verify: optional('verify', verify, boolean) ?? false,
       report,
     },
     signal: optional('signal', signal, abortSignal),
     imports: optional('imports', imports, importsOption),
     onStage: optional('onStage', onStage, stageListener),
-    optimize:
-      optimize === true
-        ? []
-        : optimize === false
-          ? undefined
-          : optional('optimize', optimize, booleanOrStrings),
+    optimize: switched('optimize', optimize, [], undefined, listOfStrings),
   }
 }
 
@@ -190,6 +181,21 @@ function clockStart(clock) {
 }
 
 const NO_BYTES = new Uint8Array()
+
+/**
+ * An option that is `true`, `false` as it is when it is absent, or a list.
+ * @template On, Off, List
+ * @param {string} key
+ * @param {unknown} value
+ * @param {On} on
+ * @param {Off} off
+ * @param {(key: string, value: unknown) => List} check
+ * @returns {On | Off | List}
+ */
+function switched(key, value, on, off, check) {
+  if (value === true) return on
+  return value === false || value === undefined ? off : check(key, value)
+}
 
 /**
  * @template T
@@ -322,7 +328,7 @@ function bytesRecord(key, value) {
  * @param {unknown} value
  * @returns {string[]}
  */
-function booleanOrStrings(key, value) {
+function listOfStrings(key, value) {
   if (!Array.isArray(value)) throw wrongType(key, 'a boolean or an array of strings', value)
   return value.map((item, index) => string(`${key}[${index}]`, item))
 }

@@ -130,7 +130,7 @@ impl Guest<'_> {
         };
         let imports = imports::resolve(store, &compiled.module, &supply)?;
         let instance = Instance::new(&mut *store, &compiled.module, &imports)
-            .map_err(|error| self.not_instantiated(&error))?;
+            .map_err(|error| not_instantiated(&error))?;
         let initial = InitialState::read(&mut Private {
             module: self.module,
             instrumented: self.instrumented,
@@ -158,27 +158,6 @@ impl Guest<'_> {
             initial,
             run_started,
         })
-    }
-
-    fn not_instantiated(&self, error: &wasmtime::Error) -> Error {
-        let kind = if let Some(MemoryLimitHit { limit }) = error.downcast_ref() {
-            ErrorKind::MemoryLimit { limit: *limit }
-        } else if let Some(trap) = error.downcast_ref::<Trap>() {
-            // The only code that instantiation runs is active segments.
-            ErrorKind::Trap {
-                function: "instantiate".to_owned(),
-                kind: trap_kind(*trap),
-                message: format!(
-                    "{} while the module's own segments were written",
-                    trap_message(*trap)
-                ),
-                frames: Vec::new(),
-            }
-        } else {
-            let message = error.root_cause().to_string();
-            ErrorKind::MemoryUnavailable { message }
-        };
-        Error::new(Stage::Instantiate, kind)
     }
 
     /// Says why the guest stopped.
@@ -212,6 +191,23 @@ impl Guest<'_> {
         };
         Error::new(Stage::Run, kind)
     }
+}
+
+fn not_instantiated(error: &wasmtime::Error) -> Error {
+    let Some(trap) = error.downcast_ref::<Trap>() else {
+        return imports::unavailable(error);
+    };
+    // The only code that instantiation runs is active segments.
+    let kind = ErrorKind::Trap {
+        function: "instantiate".to_owned(),
+        kind: trap_kind(*trap),
+        message: format!(
+            "{} while the module's own segments were written",
+            trap_message(*trap)
+        ),
+        frames: Vec::new(),
+    };
+    Error::new(Stage::Instantiate, kind)
 }
 
 fn import_failed(failed: &HostFailed, threw: bool) -> ErrorKind {

@@ -7,7 +7,8 @@
 
 use crate::error::{Error, Result};
 use crate::module::{Module, is_function, section_id};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use wasmparser::{
     BinaryReader, ConstExpr, Element, ElementItems, ElementKind, FromReader, Operator, TableInit,
     TableSectionReader,
@@ -45,16 +46,15 @@ pub fn referable(module: &Module<'_>) -> Result<Vec<Referable>> {
             found.add(export.index, Place::Export(position));
         }
     }
-    let segments: Vec<Segment> = segments(module)?;
-    for (position, segment) in segments.iter().enumerate() {
+    for segment in segments(module)? {
         for (number, &function) in (0..).zip(&segment.functions) {
             let Some(function) = function else { continue };
-            let place = match segment.written {
-                Some((table, offset)) if !is_overwritten(&segments, position) => Place::Slot {
+            let place = match segment.kept {
+                Some((table, offset)) => Place::Slot {
                     table,
-                    slot: offset + number,
+                    slot: offset.saturating_add(number),
                 },
-                _ => Place::Hidden,
+                None => Place::Hidden,
             };
             found.add(function, place);
         }
@@ -102,14 +102,16 @@ impl Found {
 /// The functions of one element segment, by item; `None` for items that are something else.
 struct Segment {
     functions: Vec<Option<u32>>,
-    /// The table and the first slot where instantiation writes them, if that is known.
-    written: Option<(usize, u64)>,
-    /// The table that is written to, wherever.
-    table: Option<usize>,
+    /// The table and the first slot where instantiation writes them, if that is known and nothing is
+    /// written there afterwards.
+    kept: Option<(usize, u64)>,
 }
 
+/// All segments, in any order.
 fn segments(module: &Module<'_>) -> Result<Vec<Segment>> {
-    let segments = module.elements.iter().map(|segment| {
+    // What later segments write, by table: from the first to the last slot.
+    let mut written: HashMap<usize, Range<u64>> = HashMap::new();
+    let segments = module.elements.iter().rev().map(|segment| {
         let bytes = &module.bytes[segment.range.clone()];
         let element = Element::from_reader(&mut BinaryReader::new(bytes, segment.range.start))
             .map_err(|error| Error::invalid(&error))?;
@@ -121,15 +123,21 @@ fn segments(module: &Module<'_>) -> Result<Vec<Segment>> {
         else {
             return Ok(Segment {
                 functions,
-                written: None,
-                table: None,
+                kept: None,
             });
         };
         let table = usize::try_from(table_index.unwrap_or(0)).unwrap_or(usize::MAX);
+        let offset = constant(&offset_expr);
+        let own = match offset {
+            Some(offset) => offset..offset.saturating_add(functions.len() as u64),
+            None => 0..u64::MAX,
+        };
+        let later = written.entry(table).or_insert(own.end..own.end);
+        let is_kept = own.end <= later.start || later.end <= own.start;
+        *later = own.start.min(later.start)..own.end.max(later.end);
         Ok(Segment {
             functions,
-            written: constant(&offset_expr).map(|offset| (table, offset)),
-            table: Some(table),
+            kept: offset.filter(|_| is_kept).map(|offset| (table, offset)),
         })
     });
     segments.collect()
@@ -150,23 +158,6 @@ fn functions(items: ElementItems<'_>) -> Result<Vec<Option<u32>>> {
             })
             .collect(),
     }
-}
-
-/// Whether a later segment may write where this one does.
-fn is_overwritten(segments: &[Segment], position: usize) -> bool {
-    let Some((table, offset)) = segments[position].written else {
-        return true;
-    };
-    let end =
-        |offset: u64, segment: &Segment| offset.saturating_add(segment.functions.len() as u64);
-    let own_end = end(offset, &segments[position]);
-    segments[position + 1..].iter().any(|later| {
-        later.table == Some(table)
-            && match later.written {
-                Some((_, start)) => start < own_end && offset < end(start, later),
-                None => true,
-            }
-    })
 }
 
 /// Functions that initializers of globals and tables name.

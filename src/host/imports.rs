@@ -326,7 +326,8 @@ fn larger(error: &wasmtime::Error, kind: &str, module: &str, name: &str) -> Erro
     }
 }
 
-fn unavailable(error: &wasmtime::Error) -> Error {
+/// Why there is no memory or table for the guest.
+pub fn unavailable(error: &wasmtime::Error) -> Error {
     let kind = match error.downcast_ref() {
         Some(MemoryLimitHit { limit }) => ErrorKind::MemoryLimit { limit: *limit },
         None => ErrorKind::MemoryUnavailable {

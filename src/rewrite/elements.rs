@@ -66,7 +66,10 @@ pub fn rewrite(
         let made = Made::new(module, table);
         entries.extend(made.runs().map(|run| Cow::Owned(made.segment(run))));
     }
-    if entries.is_empty() {
+    if entries
+        .iter()
+        .all(|entry| matches!(entry, Cow::Borrowed(_)))
+    {
         return Ok(Rewritten::Unchanged);
     }
     Ok(Rewritten::Contents(vector(entries.iter())))
