@@ -355,9 +355,14 @@ export interface NamedBytes {
 export interface Outcome {
   wasm?: Buffer
   report?: BindingReport
-  /** What keeps the cache of compiled code from being used. */
-  cacheWarning?: string
+  warnings: Array<OutcomeWarning>
   failure?: Failure
+}
+
+/** What a run that went well should still tell. */
+export interface OutcomeWarning {
+  code: string
+  message: string
 }
 
 /** One entry of a record, in the record's order. */

@@ -2,12 +2,13 @@
 
 import './lib/load.js'
 import * as binding from './binding.js'
-import { finishWritesAtExit, warnOfCache } from './lib/cache.js'
+import { finishWritesAtExit } from './lib/cache.js'
 import { InvalidOptionError, errorFrom } from './lib/error.js'
 import { Host } from './lib/imports.js'
 import { bindingOptions, bytesOf } from './lib/options.js'
 import { cancelOnAbort } from './lib/signal.js'
 import { Stages } from './lib/stages.js'
+import { emitWarnings } from './lib/warnings.js'
 
 export { InitializeError } from './lib/error.js'
 
@@ -139,8 +140,8 @@ function prepare(wasm, options, report) {
  * @param {binding.Outcome} outcome
  * @returns {{ wasm: Buffer<ArrayBuffer>, report: binding.BindingReport | undefined }}
  */
-function finish({ signal, host }, { wasm, report, cacheWarning, failure }) {
-  if (cacheWarning !== undefined) warnOfCache(cacheWarning)
+function finish({ signal, host }, { wasm, report, warnings, failure }) {
+  emitWarnings(warnings)
   if (failure?.code === 'ABORTED') throw signal?.reason
   if (failure) throw errorFrom(failure, host?.thrown)
   return { wasm: /** @type {Buffer<ArrayBuffer>} */ (wasm), report }

@@ -198,20 +198,10 @@ test('the baseline engine alone refuses what it can not take, and names the othe
 /** @type {Array<{ name: string, wat: string, names: RegExp }>} */
 const REFUSED = [
   {
-    name: 'an imported tag is refused by its name',
-    wat: '(module (import "env" "oops" (tag)) (func (export "wizer.initialize")))',
-    names: /tag `env\.oops`/,
-  },
-  {
     name: 'an imported table that can not be null is refused by its name',
     wat: `(module (type $f (func)) (import "env" "calls" (table 1 (ref $f)))
       (func (export "wizer.initialize")))`,
     names: /table `env\.calls`/,
-  },
-  {
-    name: 'a shared memory is refused by its number',
-    wat: '(module (memory 1) (memory 1 1 shared) (func (export "wizer.initialize")))',
-    names: /memory 1 is shared/,
   },
 ]
 

@@ -116,6 +116,7 @@ fn layout(bencher: Bencher<'_, '_>, ranges: usize) {
     assert!(live.len() >= ranges, "there are {} ranges", live.len());
     live.truncate(ranges);
     let space = Space {
+        once: false,
         position: 0,
         memory: 0,
         memory64: false,
@@ -131,6 +132,7 @@ fn write(bencher: Bencher<'_, '_>, contents: Contents) {
     let wasm = wasm.expect("it is a module");
     let module = Module::parse(&wasm).expect("it is a module");
     let snapshot = Snapshot {
+        once: None,
         globals: Vec::new(),
         memories: vec![MemoryState {
             index: 0,

@@ -7,6 +7,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import * as binding from '../binding.js'
+import { emitWarnings } from './warnings.js'
 
 const NAME = 'wasm-preinit'
 
@@ -71,7 +72,8 @@ function userFolder() {
 function maxBytesOf(text) {
   if (text === undefined || text === '') return DEFAULT_MAX_BYTES
   if (/^\d+$/.test(text)) return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
-  warnOfCache(`WASM_PREINIT_CACHE_MAX_BYTES is not a number of bytes: ${text}`)
+  const message = `WASM_PREINIT_CACHE_MAX_BYTES is not a number of bytes: ${text}`
+  emitWarnings([{ code: 'WASM_PREINIT_CACHE', message }])
   return DEFAULT_MAX_BYTES
 }
 
@@ -85,17 +87,4 @@ export function finishWritesAtExit() {
   if (isWaitingAtExit || process.platform === 'linux') return
   isWaitingAtExit = true
   process.once('exit', () => binding.finishCacheWrites(LONGEST_WRITE))
-}
-
-/** @type {Set<string>} */
-const warned = new Set()
-
-/**
- * Tells once why builds compile again.
- * @param {string} message
- */
-export function warnOfCache(message) {
-  if (warned.has(message)) return
-  warned.add(message)
-  process.emitWarning(message, { code: 'WASM_PREINIT_CACHE' })
 }

@@ -94,7 +94,7 @@ pub enum ErrorKind {
     /// Init called a function import that nobody supplied.
     #[error(
         "the init function called the import `{module}.{name}`, which is not supplied; {}",
-        remedy(module)
+        remedy(module, name)
     )]
     ImportCalled {
         module: String,
@@ -128,6 +128,14 @@ pub enum ErrorKind {
     /// The guest called `proc_exit` with a status other than zero.
     #[error("the guest called proc_exit with status {0}; only status 0 ends init well")]
     Exit(i32),
+
+    /// The guest waits for another thread, and not for a time.
+    #[error(
+        "init waits for another thread, and there is none while it runs, so it would wait forever: \
+         keep threads, and what waits for them, out of init{}",
+        frames_text(frames)
+    )]
+    Deadlock { frames: Vec<Frame> },
 
     /// The guest's stack is exhausted.
     #[error(
@@ -290,7 +298,7 @@ impl Error {
             ErrorKind::InvalidWasm { .. } => "ERR_INVALID_WASM",
             ErrorKind::InitFuncMissing { .. } => "ERR_INIT_FUNC_MISSING",
             ErrorKind::InitFuncType { .. } => "ERR_INIT_FUNC_TYPE",
-            ErrorKind::Unsupported(_) => "ERR_UNSUPPORTED",
+            ErrorKind::Unsupported(_) | ErrorKind::Deadlock { .. } => "ERR_UNSUPPORTED",
             ErrorKind::ImportCalled { .. } => "ERR_IMPORT_CALLED",
             ErrorKind::ImportFailed { .. } => "ERR_IMPORT_FAILED",
             ErrorKind::Trap { .. } => "ERR_TRAP",
@@ -311,6 +319,7 @@ impl Error {
     pub fn frames(&self) -> &[Frame] {
         match self.kind() {
             ErrorKind::Trap { frames, .. }
+            | ErrorKind::Deadlock { frames }
             | ErrorKind::StackLimit { frames, .. }
             | ErrorKind::ImportCalled { frames, .. } => frames,
             _ => &[],
@@ -357,8 +366,18 @@ fn candidates_text(candidates: &[String]) -> String {
     )
 }
 
-fn remedy(import_module: &str) -> &'static str {
-    if import_module.starts_with("wasi_") {
+/// Imports by which programs start threads: those of wasi-threads and of Emscripten.
+const SPAWNS: [(&str, &str); 3] = [
+    ("wasi", "thread-spawn"),
+    ("env", "__pthread_create_js"),
+    ("env", "_emscripten_create_wasm_worker"),
+];
+
+fn remedy(import_module: &str, name: &str) -> &'static str {
+    if SPAWNS.contains(&(import_module, name)) {
+        "a thread can't be part of what the output starts with: let the program start its threads \
+         after init; one that can do without is told so by an import that fails (option `imports`)"
+    } else if import_module.starts_with("wasi_") {
         "allow WASI with the option `wasi: true` (`--allow-wasi` on the command line)"
     } else {
         "supply it with the option `imports` or `preload`, or keep the call out of init"

@@ -181,6 +181,8 @@ impl Guest<'_> {
             import_failed(failed, true)
         } else if let Some(failed) = error.downcast_ref::<HostFailed>() {
             import_failed(failed, false)
+        } else if self.waits_for_nobody(error) {
+            ErrorKind::Deadlock { frames: frames() }
         } else if let Some(Trap::StackOverflow) = error.downcast_ref() {
             ErrorKind::StackLimit {
                 limit: self.options.max_stack,
@@ -190,6 +192,15 @@ impl Guest<'_> {
             trapped(function, error, frames())
         };
         Error::new(Stage::Run, kind)
+    }
+
+    /// Whether what takes the place of waiting at a shared memory has stopped the guest.
+    fn waits_for_nobody(&self, error: &wasmtime::Error) -> bool {
+        let innermost = error
+            .downcast_ref::<WasmBacktrace>()
+            .and_then(|backtrace| backtrace.frames().first());
+        matches!(error.downcast_ref(), Some(Trap::AtomicWaitNonSharedMemory))
+            && innermost.is_some_and(|it| !self.instrumented.is_original(it.func_index()))
     }
 }
 
@@ -279,7 +290,10 @@ fn frames(instrumented: Option<&Instrumented<'_>>, error: &wasmtime::Error) -> V
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };
-    let frames = backtrace.frames().iter().map(|frame| Frame {
+    let frames = backtrace.frames().iter().filter(|frame| {
+        instrumented.is_none_or(|instrumented| instrumented.is_original(frame.func_index()))
+    });
+    let frames = frames.map(|frame| Frame {
         func: match frame.func_name() {
             Some(name) => name.to_owned(),
             None => format!("wasm-function[{}]", frame.func_index()),

@@ -9,7 +9,6 @@ use crate::host::imports;
 use crate::module::{Module, kind_name, section_id};
 use crate::options::Options;
 use crate::report::section_name;
-use crate::snapshot::memories;
 use crate::text;
 use std::collections::BTreeSet;
 use wasmparser::{
@@ -98,7 +97,6 @@ pub fn inspect(wasm: &[u8]) -> Result<ModuleInfo> {
             .err()
             .map(Into::into),
     );
-    problems.extend(memories::check(&module).err().map(Into::into));
     let init_funcs: Vec<String> = module
         .init_candidates()
         .into_iter()

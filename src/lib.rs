@@ -31,6 +31,7 @@ pub mod strip;
 pub mod symbolize;
 pub mod text;
 pub mod verify;
+pub mod warning;
 
 pub use cache::finish_writes;
 pub use cancel::{Cancel, Reason};
@@ -50,6 +51,7 @@ pub use report::{
     GlobalsReport, HostPaths, MemoryReport, Report, SectionSize, Sizes, TableReport, Timings,
 };
 pub use strip::Strip;
+pub use warning::Warning;
 
 use module::Module;
 use report::Stopwatch;
@@ -61,8 +63,7 @@ use std::sync::Arc;
 pub struct Initialized {
     pub wasm: Vec<u8>,
     pub report: Option<Report>,
-    /// What keeps the cache of compiled code from being used.
-    pub cache_warning: Option<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Runs the module's init function and returns a module that starts where it left off.
@@ -104,7 +105,6 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
     rewrite::check_renames(&module, init_func, options)?;
     host::imports::check_kinds(&module, options)?;
     host::imports::check_supplied(&module, options)?;
-    snapshot::memories::check(&module)?;
     let dead_stack = options
         .zero_dead_stack
         .then(|| dead_stack::find(&module))
@@ -153,9 +153,10 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
                 &module, &output, init_func, &compiled, timings, &snapshot, &layout,
             )
         });
-        Ok((output, report.transpose()?))
+        let warning = warning::of_shared_memory(&module, &snapshot, options.internalize);
+        Ok((output, report.transpose()?, warning))
     })();
-    if let (true, Ok((output, report))) = (options.verify, &mut result) {
+    if let (true, Ok((output, report, _))) = (options.verify, &mut result) {
         options.enter(Stage::Verify);
         watch.lap();
         let verified = verify::verify(&module, &instrumented, &mut finished, output);
@@ -171,15 +172,16 @@ fn run(wasm: &[u8], options: &Options, cancel: &Arc<Cancel>) -> Result<Initializ
         Some(reason) => Err(reason.error(Stage::Snapshot)),
         None => result,
     };
-    if let (Ok((_, Some(report))), Some(wasi)) = (&mut result, &finished.store.data().wasi) {
+    if let (Ok((_, Some(report), _)), Some(wasi)) = (&mut result, &finished.store.data().wasi) {
         report.add_wasi(wasi);
     }
     let result = result.map_err(|error| error.with_wasi(finished.store.data().wasi.as_ref()));
     execute::drop_store(finished.store, options);
-    let (output, report) = result?;
+    let (output, report, warning) = result?;
+    let cache_warning = compiled.warning.map(Warning::Cache);
     Ok(Initialized {
         wasm: output,
         report,
-        cache_warning: compiled.warning,
+        warnings: cache_warning.into_iter().chain(warning).collect(),
     })
 }

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, ErrorKind, Result, Stage};
 use std::ops::Range;
+use wasm_encoder::Encode;
 use wasmparser::{
     AbstractHeapType, BinaryReader, Chunk, CompositeInnerType, ConstExpr, DataKind, ElementItems,
     ElementKind, Encoding, Export, ExternalKind, FromReader, FuncType, GlobalType, HeapType,
@@ -59,6 +60,16 @@ const SECTION_ORDER: [u8; 13] = [
 /// sections, which may stand anywhere.
 pub fn section_rank(id: u8) -> Option<usize> {
     SECTION_ORDER.iter().position(|&known| known == id)
+}
+
+/// What stands before the items of a section: its id, its length and their count.
+pub fn section_head(id: u8, count: usize, items_len: usize) -> Vec<u8> {
+    let mut encoded_count = Vec::new();
+    count.encode(&mut encoded_count);
+    let mut head = vec![id];
+    (encoded_count.len() + items_len).encode(&mut head);
+    head.extend_from_slice(&encoded_count);
+    head
 }
 
 /// A core module, as far as its section headers and small sections tell.
@@ -410,6 +421,13 @@ impl<'a> Module<'a> {
         self.tables.len() - self.table_entries.len()
     }
 
+    pub fn imported_functions(&self) -> usize {
+        let imports = self.imports.iter();
+        let functions =
+            imports.filter(|it| matches!(it.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+        functions.count()
+    }
+
     pub fn imported_memories(&self) -> usize {
         self.memories.len() - self.memory_entries.len()
     }
@@ -417,6 +435,31 @@ impl<'a> Module<'a> {
     /// The section with this id; the last one where an invalid module has several.
     pub fn section(&self, id: u8) -> Option<&Section<'a>> {
         self.sections.iter().rev().find(|section| section.id == id)
+    }
+
+    /// The bodies of all functions, as they stand in the code section.
+    ///
+    /// # Errors
+    ///
+    /// `ERR_INVALID_WASM` where their count can't be read.
+    pub fn code(&self) -> Result<&'a [u8]> {
+        match self.section(section_id::CODE) {
+            Some(section) => Ok(self.items(section)?.1),
+            None => Ok(&[]),
+        }
+    }
+
+    /// How many items a section holds, and their bytes.
+    ///
+    /// # Errors
+    ///
+    /// `ERR_INVALID_WASM` where the count can't be read.
+    pub fn items(&self, section: &Section<'_>) -> Result<(usize, &'a [u8])> {
+        let contents = &self.bytes[section.contents.clone()];
+        let mut reader = BinaryReader::new(contents, section.contents.start);
+        let count = reader.read_var_u32().map_err(|e| Error::invalid(&e))?;
+        let items = &contents[reader.current_position()..];
+        Ok((usize::try_from(count).unwrap_or(usize::MAX), items))
     }
 
     /// The type of a function by its index, `None` where an index is out of range.

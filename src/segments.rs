@@ -71,6 +71,7 @@ pub fn layout(module: &Module<'_>, snapshot: &Snapshot<'_>, max: Option<usize>) 
             position,
             memory: state.index,
             memory64: module.memories[state.index].memory64,
+            once: snapshot.is_filled_once(state.index),
             live: &state.live,
         })
         .collect();
@@ -137,6 +138,8 @@ pub struct Space<'s> {
     /// The index of the memory.
     pub memory: usize,
     pub memory64: bool,
+    /// Whether a start function fills it from passive segments.
+    pub once: bool,
     /// In order and apart.
     pub live: &'s [Range<usize>],
 }
@@ -204,6 +207,10 @@ fn cheapest_capped(spaces: &[Space<'_>], price: i64, max: usize) -> Vec<Segment>
     fill(&spaces, few, price..enough, max)
 }
 
+/// What the instructions that fill from a segment and drop it take, beside the address and what an
+/// active segment has and a passive one has not.
+const START_CODE: i64 = 14;
+
 /// A split adds the encoded length of one part, and can make that of the other one shorter. So it
 /// pays where zeros and header differ by more than this, whatever the lengths of both parts are,
 const SURELY_WORTH: i64 = LONGEST_LENGTH;
@@ -213,7 +220,11 @@ const SURELY_WORTHLESS: i64 = 2 - LONGEST_LENGTH;
 impl Space<'_> {
     /// What a split in front of this range costs beside the encoded length.
     fn header(&self, range: &Range<usize>) -> i64 {
-        signed(fixed_header_len(self.memory, self.memory64, range.start))
+        let active = signed(fixed_header_len(self.memory, self.memory64, range.start));
+        match self.once {
+            true => active + START_CODE,
+            false => active,
+        }
     }
 
     /// Bytes that a split at each gap would save if lengths took none.
@@ -421,6 +432,11 @@ pub fn header_len(memory: usize, memory64: bool, range: &Range<usize>) -> usize 
     fixed_header_len(memory, memory64, range.start) + unsigned_len(range.len())
 }
 
+/// Bytes that a passive segment takes beside its data: flags and length.
+pub fn passive_header_len(range: &Range<usize>) -> usize {
+    1 + unsigned_len(range.len())
+}
+
 /// The part of a header that does not depend on the length.
 fn fixed_header_len(memory: usize, memory64: bool, start: usize) -> usize {
     let memory_index = if memory == 0 { 0 } else { unsigned_len(memory) };
@@ -529,6 +545,7 @@ mod tests {
             position: memory,
             memory,
             memory64,
+            once: false,
             live,
         });
         spaces.collect()
@@ -605,6 +622,7 @@ mod tests {
             position: 0,
             memory: 0,
             memory64: false,
+            once: false,
             live: &live,
         }];
         let chosen = |max| {

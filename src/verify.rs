@@ -1,7 +1,7 @@
 //! The output's bytes and the stopped guest in, and nothing out where they hold the same state.
 //!
 //! The output is validated as a whole, and instantiated with function bodies that do nothing: no code
-//! runs on instantiation, and the bodies themselves are compared with the input's, byte for byte. So
+//! of the program runs on instantiation, and the bodies themselves are compared with the input's, byte for byte. So
 //! this takes no second compilation of the program. Memories are compared without the scan, the
 //! segments and the rewriting that have made the output.
 
@@ -18,8 +18,8 @@ use crate::snapshot::globals::Numbers;
 use crate::snapshot::private::Private;
 use crate::snapshot::references::References;
 use wasm_encoder::Encode;
-use wasmparser::{BinaryReader, Validator, WasmFeatures};
-use wasmtime::{Extern, ExternType, Func, Global, Instance, Memory, Ref, Store, Table, Val};
+use wasmparser::{Validator, WasmFeatures};
+use wasmtime::{Extern, ExternType, Func, Global, Instance, Memory, Ref, Store, Table, Tag, Val};
 
 /// Compares the state that the output starts with and the state that init has left.
 ///
@@ -39,7 +39,9 @@ pub fn verify(
             validator.validate_all(output).map(drop)
         },
         || {
-            if code(module) != code(&rewritten) {
+            let (before, after) = (module.code()?, rewritten.code()?);
+            // A start function may stand behind.
+            if !after.starts_with(before) {
                 return Err(differs("its code"));
             }
             compare(module, instrumented, finished, &rewritten)
@@ -51,18 +53,13 @@ pub fn verify(
     compared
 }
 
-fn code<'m>(module: &Module<'m>) -> Option<&'m [u8]> {
-    let section = module.section(section_id::CODE)?;
-    Some(&module.bytes[section.contents.clone()])
-}
-
 fn compare(
     module: &Module<'_>,
     instrumented: &Instrumented<'_>,
     finished: &mut Finished,
     rewritten: &Module<'_>,
 ) -> Result<()> {
-    let hollow = hollow(rewritten)?;
+    let hollow = hollow(rewritten, module)?;
     let hollow = Module::parse(&hollow)?;
     let probes = instrument(&hollow)?;
     let options = Options {
@@ -88,6 +85,11 @@ fn compare(
             format!("the output can't be instantiated: {cause}"),
         )
     })?;
+    if hollow.start.is_some() {
+        let start = instance.get_typed_func::<(), ()>(&mut store, &probes.names.start());
+        let started = start.and_then(|start| start.call(&mut store, ()));
+        started.map_err(|error| failed("what the output starts with", &error))?;
+    }
     let mut expected = Private {
         module,
         instrumented,
@@ -127,16 +129,18 @@ fn compare(
             return Err(differs(&format!("memory {index} at {place:#x}")));
         }
     }
-    compare_segments(&mut expected, rewritten)
+    compare_segments(&mut expected, &mut actual)
 }
 
-/// Passive segments that instructions can name: what init has dropped must be empty, what it has not
-/// must be there.
-fn compare_segments(expected: &mut Private<'_, '_>, rewritten: &Module<'_>) -> Result<()> {
+/// Passive segments that instructions can name: what init has dropped must be empty or dropped, what
+/// it has not must be there.
+fn compare_segments(expected: &mut Private<'_, '_>, actual: &mut Private<'_, '_>) -> Result<()> {
     let (module, names) = (expected.module, &expected.instrumented.names);
+    let (rewritten, probes) = (actual.module, &actual.instrumented.names);
     for segment in probed_elements(module) {
         let start = rewritten.elements.get(segment);
-        let is_there = start.is_some_and(|start| start.passive && start.len > 0);
+        let is_there = start.is_some_and(|start| start.passive && start.len > 0)
+            && !actual.is_dropped(&probes.element_probe(segment))?;
         if is_there == expected.is_dropped(&names.element_probe(segment))? {
             return Err(differs(&format!("element segment {segment}")));
         }
@@ -147,7 +151,8 @@ fn compare_segments(expected: &mut Private<'_, '_>, rewritten: &Module<'_>) -> R
     }
     for segment in data {
         let start = rewritten.data.get(segment);
-        let is_there = start.is_some_and(|start| start.passive && start.len > 0);
+        let is_there = start.is_some_and(|start| start.passive && start.len > 0)
+            && !actual.is_dropped(&probes.data_probe(segment))?;
         if is_there == expected.is_dropped(&names.data_probe(segment))? {
             return Err(differs(&format!("data segment {segment}")));
         }
@@ -155,25 +160,26 @@ fn compare_segments(expected: &mut Private<'_, '_>, rewritten: &Module<'_>) -> R
     Ok(())
 }
 
-/// The module with bodies that do nothing.
-fn hollow(module: &Module<'_>) -> Result<Vec<u8>> {
+/// The output with bodies that do nothing, as far as they are the original's.
+fn hollow(rewritten: &Module<'_>, original: &Module<'_>) -> Result<Vec<u8>> {
     /// Its length, no locals, `unreachable`, `end`.
     const BODY: [u8; 4] = [3, 0, 0x00, 0x0b];
-    let mut hollow = module.bytes[..HEADER_BYTES].to_vec();
-    for section in &module.sections {
+    let mut hollow = rewritten.bytes[..HEADER_BYTES].to_vec();
+    for section in &rewritten.sections {
         match section.id {
             section_id::CUSTOM => {}
             section_id::CODE => {
-                let old = &module.bytes[section.contents.clone()];
-                let count = BinaryReader::new(old, section.contents.start).read_var_u32();
-                let count = count.map_err(|error| Error::invalid(&error))? as usize;
+                let (count, bodies) = rewritten.items(section)?;
+                let added = &bodies[original.code()?.len()..];
+                let originals = original.functions.len() - original.imported_functions();
                 let mut contents = Vec::new();
                 count.encode(&mut contents);
-                contents.extend(BODY.repeat(count));
+                contents.extend(BODY.repeat(originals));
+                contents.extend_from_slice(added);
                 hollow.push(section_id::CODE);
                 contents.encode(&mut hollow);
             }
-            _ => hollow.extend_from_slice(&module.bytes[section.range.clone()]),
+            _ => hollow.extend_from_slice(&rewritten.bytes[section.range.clone()]),
         }
     }
     Ok(hollow)
@@ -203,6 +209,9 @@ fn imports(
                 .map(Extern::from)
                 .map_err(|error| failed("an imported global", &error))
         }
+        (ExternType::Tag(ty), _) => Tag::new(&mut *store, &ty)
+            .map(Extern::from)
+            .map_err(|error| failed("an imported tag", &error)),
         (ExternType::Memory(ty), _) => Memory::new(&mut *store, ty)
             .map(Extern::from)
             .map_err(|error| failed("an imported memory", &error)),

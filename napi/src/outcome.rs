@@ -10,7 +10,9 @@ use napi_derive::napi;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use wasm_preinit::{Cancel, Error, ErrorKind, Initialized, Options, Reason, Stage, StageObserver};
+use wasm_preinit::{
+    Cancel, Error, ErrorKind, Initialized, Options, Reason, Stage, StageObserver, Warning,
+};
 
 /// Makes the JavaScript object, on the JavaScript thread.
 pub type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Outcome> + Send>;
@@ -132,9 +134,15 @@ fn inject_fault() {
 pub struct Outcome {
     pub wasm: Option<Buffer>,
     pub report: Option<BindingReport>,
-    /// What keeps the cache of compiled code from being used.
-    pub cache_warning: Option<String>,
+    pub warnings: Vec<OutcomeWarning>,
     pub failure: Option<Failure>,
+}
+
+/// What a run that went well should still tell.
+#[napi(object, object_from_js = false)]
+pub struct OutcomeWarning {
+    pub code: &'static str,
+    pub message: String,
 }
 
 /// What `InitializeError` is made from.
@@ -185,19 +193,28 @@ pub struct FailureFrame {
     pub line: Option<u32>,
 }
 
+impl From<&Warning> for OutcomeWarning {
+    fn from(warning: &Warning) -> Self {
+        Self {
+            code: warning.code(),
+            message: warning.message().to_owned(),
+        }
+    }
+}
+
 impl From<Run> for Outcome {
     fn from(run: Run) -> Self {
         match run.0 {
             Ok(done) => Self {
                 wasm: Some(done.wasm.into()),
                 report: done.report.map(Into::into),
-                cache_warning: done.cache_warning,
+                warnings: done.warnings.iter().map(Into::into).collect(),
                 failure: None,
             },
             Err(error) => Self {
                 wasm: None,
                 report: None,
-                cache_warning: None,
+                warnings: Vec::new(),
                 failure: Some(error.into()),
             },
         }

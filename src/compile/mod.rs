@@ -240,6 +240,12 @@ impl Compiler<'_> {
         let preloads = options.preloads.iter().map(|(name, bytes)| {
             let wasm =
                 text::to_binary(bytes).map_err(|error| preload::failed(name, error.to_string()))?;
+            let is_shared = |module: Module<'_>| module.memories.iter().any(|it| it.shared);
+            if Module::parse(&wasm).is_ok_and(is_shared) {
+                let message = "its memory is shared, which only the module's own can be: \
+                               build it without threads";
+                return Err(preload::failed(name, message.to_owned()));
+            }
             let hash = blake3::hash(&wasm);
             let obtained = self.obtain(&Preload { name, hash, wasm }, choice)?;
             Ok((name.clone(), obtained.code.module))

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use wasmparser::TypeRef;
 use wasmtime::{
     Caller, Extern, ExternType, Func, FuncType, Global, GlobalType, Linker, Memory, MemoryType,
-    Ref, Store, Table, TableType, Val, ValType,
+    Ref, Store, Table, TableType, Tag, Val, ValType,
 };
 
 /// The guest called `proc_exit`.
@@ -96,10 +96,10 @@ pub fn check_kinds(module: &Module<'_>, options: &Options) -> Result<()> {
             TypeRef::Global(ty) if !ty.content_type.is_reference_type() => continue,
             TypeRef::Table(ty) if ty.element_type.is_nullable() && !is_preloaded => continue,
             TypeRef::Memory(_) if !is_preloaded => continue,
+            TypeRef::Tag(_) => continue,
             TypeRef::Global(_) => "global",
             TypeRef::Table(_) => "table",
             TypeRef::Memory(_) => "memory",
-            TypeRef::Tag(_) => "tag",
         };
         return Err(refused(kind, import.module, import.name));
     }
@@ -265,7 +265,14 @@ pub fn resolve(
                 Some(table) => table,
                 None => table(store, supply.options, namespace, name, ty)?.into(),
             },
-            _ => preloaded.ok_or_else(|| refused("tag", namespace, name))?,
+            // Nobody else throws it.
+            ExternType::Tag(ty) => match preloaded {
+                Some(tag) => tag,
+                None => {
+                    let tag = Tag::new(&mut *store, &ty);
+                    tag.map_err(|error| unavailable(&error))?.into()
+                }
+            },
         };
         externs.push(value);
     }

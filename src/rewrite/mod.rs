@@ -28,17 +28,21 @@ mod elements;
 mod folding;
 mod imports;
 mod reference;
+mod start;
 mod tables;
 
 use crate::error::{Error, Result, Stage};
 use crate::module::{Module, REACTOR_INIT, section_id, section_rank};
 use crate::options::{Internalize, Options, Rename};
-use crate::segments::{Layout, Original, Segment, header_len, wrap_i32};
+use crate::segments::{Layout, Original, Segment, header_len, passive_header_len, wrap_i32};
 use crate::snapshot::Snapshot;
 use crate::snapshot::globals::Number;
+use crate::snapshot::once::FILLING;
 use folding::folded;
+use start::Start;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
 use wasm_encoder::{ConstExpr, Encode};
 use wasmparser::{BinaryReader, ConstExpr as ConstantExpression};
 
@@ -54,8 +58,19 @@ pub fn rewrite(
     init_func: &str,
     options: &Options,
 ) -> Result<Vec<u8>> {
-    let pieces = pieces(module, snapshot, layout, init_func, options)?;
     let data = DataSection::measure(module, snapshot, layout)?;
+    let start = snapshot
+        .once
+        .map(|once| Start::new(module, &once, data.segments_of(once.memory)));
+    let parts = Parts {
+        module,
+        snapshot,
+        layout,
+        start: start.transpose()?,
+        init_func,
+        options,
+    };
+    let pieces = parts.pieces()?;
     let len = pieces.iter().map(|piece| match piece {
         Piece::Bytes(bytes) => bytes.len(),
         Piece::Data => data.len(),
@@ -88,92 +103,122 @@ enum Piece<'a> {
 /// Magic and version.
 const HEADER_BYTES: usize = 8;
 
-fn pieces<'a>(
-    module: &Module<'a>,
-    snapshot: &Snapshot<'_>,
-    layout: &Layout,
-    init_func: &str,
-    options: &Options,
-) -> Result<Vec<Piece<'a>>> {
-    let mut pieces = vec![Piece::Bytes(Cow::Borrowed(&module.bytes[..HEADER_BYTES]))];
-    // A module without a data section gets one behind its last section that is not custom.
-    let last = module
-        .sections
-        .iter()
-        .rposition(|section| section_rank(section.id).is_some());
-    let has_data = module.section(section_id::DATA).is_some();
-    // Sections that the module has none of, and the output has.
-    let mut new: VecDeque<(u8, Piece<'_>)> = VecDeque::new();
-    for id in MADE {
-        if module.section(id).is_none() {
-            let made = made(module, snapshot, options, id)?;
-            new.extend(made.into_section(id).map(|piece| (id, piece)));
+/// What the sections are made from.
+struct Parts<'p, 'a> {
+    module: &'p Module<'a>,
+    snapshot: &'p Snapshot<'p>,
+    layout: &'p Layout,
+    start: Option<Start>,
+    init_func: &'p str,
+    options: &'p Options,
+}
+
+impl<'a> Parts<'_, 'a> {
+    fn pieces(&self) -> Result<Vec<Piece<'a>>> {
+        let Self {
+            module,
+            snapshot,
+            start,
+            init_func,
+            options,
+            ..
+        } = self;
+        let mut pieces = vec![Piece::Bytes(Cow::Borrowed(&module.bytes[..HEADER_BYTES]))];
+        // A module without a data section gets one behind its last section that is not custom.
+        let last = module
+            .sections
+            .iter()
+            .rposition(|section| section_rank(section.id).is_some());
+        let has_data = module.section(section_id::DATA).is_some();
+        // Sections that the module has none of, and the output has.
+        let mut new: VecDeque<(u8, Piece<'_>)> = VecDeque::new();
+        for id in MADE {
+            if module.section(id).is_none() {
+                let made = self.made(id)?;
+                new.extend(made.into_section(id).map(|piece| (id, piece)));
+            }
         }
+        for (position, section) in module.sections.iter().enumerate() {
+            let is_before =
+                |(id, _): &mut (u8, Piece<'_>)| section_rank(*id) < section_rank(section.id);
+            while let Some((_, piece)) = new.pop_front_if(is_before) {
+                pieces.push(piece);
+            }
+            let original = &module.bytes[section.range.clone()];
+            let started = match start {
+                Some(start) => start.pieces(module, section)?,
+                None => Vec::new(),
+            };
+            let rewritten = match section.id {
+                _ if !started.is_empty() => {
+                    pieces.extend(started);
+                    None
+                }
+                section_id::START => None,
+                id if MADE.contains(&id) => Some(self.made(id)?),
+                section_id::IMPORT => Some(imports::rewrite(module, snapshot, options.internalize)),
+                section_id::EXPORT => Some(exports(module, init_func, options)?),
+                section_id::DATA => {
+                    pieces.push(Piece::Data);
+                    None
+                }
+                section_id::CUSTOM if options.strip.drops(section.custom_name) => None,
+                _ => Some(Rewritten::Unchanged),
+            };
+            match rewritten {
+                Some(Rewritten::Unchanged) => pieces.push(Piece::Bytes(Cow::Borrowed(original))),
+                Some(contents) => pieces.extend(contents.into_section(section.id)),
+                None => {}
+            }
+            if last == Some(position) {
+                pieces.extend(new.drain(..).map(|(_, piece)| piece));
+                if !has_data {
+                    pieces.push(Piece::Data);
+                }
+            }
+        }
+        Ok(pieces)
     }
-    for (position, section) in module.sections.iter().enumerate() {
-        let is_before =
-            |(id, _): &mut (u8, Piece<'_>)| section_rank(*id) < section_rank(section.id);
-        while let Some((_, piece)) = new.pop_front_if(is_before) {
-            pieces.push(piece);
-        }
-        let original = &module.bytes[section.range.clone()];
-        let rewritten = match section.id {
-            section_id::START => None,
-            id if MADE.contains(&id) => Some(made(module, snapshot, options, id)?),
-            section_id::IMPORT => Some(imports::rewrite(module, snapshot, options.internalize)),
-            section_id::EXPORT => Some(exports(module, init_func, options)?),
-            section_id::DATA_COUNT => {
-                let mut count = Vec::new();
-                layout.segment_count().encode(&mut count);
-                Some(Rewritten::Contents(count))
+
+    /// One of the sections that may come into being.
+    fn made(&self, id: u8) -> Result<Rewritten> {
+        let Self {
+            module,
+            snapshot,
+            options,
+            ..
+        } = self;
+        Ok(match id {
+            section_id::TABLE => tables::rewrite(module, snapshot, options.internalize),
+            section_id::MEMORY => memories(module, snapshot, options.internalize),
+            section_id::GLOBAL => globals(module, snapshot, options.internalize),
+            section_id::DATA_COUNT => self.data_count(),
+            _ => {
+                let internalized = internalized_globals(snapshot, options.internalize);
+                elements::rewrite(module, snapshot, internalized)?
             }
-            section_id::DATA => {
-                pieces.push(Piece::Data);
-                None
-            }
-            section_id::CUSTOM if options.strip.drops(section.custom_name) => None,
-            _ => Some(Rewritten::Unchanged),
-        };
-        match rewritten {
-            Some(Rewritten::Unchanged) => pieces.push(Piece::Bytes(Cow::Borrowed(original))),
-            Some(contents) => pieces.extend(contents.into_section(section.id)),
-            None => {}
-        }
-        if last == Some(position) {
-            pieces.extend(new.drain(..).map(|(_, piece)| piece));
-            if !has_data {
-                pieces.push(Piece::Data);
-            }
-        }
+        })
     }
-    Ok(pieces)
+
+    /// The section must be there where instructions name segments.
+    fn data_count(&self) -> Rewritten {
+        if self.module.section(section_id::DATA_COUNT).is_none() && self.start.is_none() {
+            return Rewritten::Unchanged;
+        }
+        let mut count = Vec::new();
+        self.layout.segment_count().encode(&mut count);
+        Rewritten::Contents(count)
+    }
 }
 
 /// Sections that may come into being, in their order.
-const MADE: [u8; 4] = [
+const MADE: [u8; 5] = [
     section_id::TABLE,
     section_id::MEMORY,
     section_id::GLOBAL,
     section_id::ELEMENT,
+    section_id::DATA_COUNT,
 ];
-
-/// One of the sections that may come into being.
-fn made(
-    module: &Module<'_>,
-    snapshot: &Snapshot<'_>,
-    options: &Options,
-    id: u8,
-) -> Result<Rewritten> {
-    Ok(match id {
-        section_id::TABLE => tables::rewrite(module, snapshot, options.internalize),
-        section_id::MEMORY => memories(module, snapshot, options.internalize),
-        section_id::GLOBAL => globals(module, snapshot, options.internalize),
-        _ => {
-            let internalized = internalized_globals(snapshot, options.internalize);
-            elements::rewrite(module, snapshot, internalized)?
-        }
-    })
-}
 
 enum Rewritten {
     Unchanged,
@@ -473,6 +518,9 @@ impl<'s> DataSection<'s> {
     fn entry_len(&self, entry: &Entry<'_>) -> usize {
         match entry {
             Entry::Original(index) => self.module.data[*index].range.len(),
+            Entry::Snapshot(segment) if self.is_passive(segment) => {
+                passive_header_len(&segment.range) + segment.range.len()
+            }
             Entry::Snapshot(segment) => {
                 let memory = self.snapshot.memories[segment.memory].index;
                 let memory64 = self.module.memories[memory].memory64;
@@ -482,9 +530,35 @@ impl<'s> DataSection<'s> {
         }
     }
 
-    /// Section 5.5.14 of the core specification: flags 0 for memory 0, 2 and an index for others.
+    /// Whether the start function fills the memory of this segment.
+    fn is_passive(&self, segment: &Segment) -> bool {
+        let memory = self.snapshot.memories[segment.memory].index;
+        self.snapshot.is_filled_once(memory)
+    }
+
+    /// The segments of one memory, by their index in the section.
+    fn segments_of(&self, memory: usize) -> impl Iterator<Item = (usize, Range<usize>)> + use<'s> {
+        let snapshot = self.snapshot;
+        self.entries()
+            .enumerate()
+            .filter_map(move |(index, entry)| match entry {
+                Entry::Snapshot(segment) if snapshot.memories[segment.memory].index == memory => {
+                    Some((index, segment.range.clone()))
+                }
+                _ => None,
+            })
+    }
+
+    /// Section 5.5.14 of the core specification: flags 0 for memory 0, 1 for a passive segment, 2 and
+    /// an index for other memories.
     fn write_segment(&self, segment: &Segment, output: &mut Vec<u8>) {
         let state = &self.snapshot.memories[segment.memory];
+        if self.is_passive(segment) {
+            output.push(1);
+            state.bytes[segment.range.clone()].encode(output);
+            self.mark_filling(segment, output);
+            return;
+        }
         if state.index == 0 {
             output.push(0);
         } else {
@@ -499,6 +573,17 @@ impl<'s> DataSection<'s> {
         };
         offset.encode(output);
         state.bytes[segment.range.clone()].encode(output);
+    }
+
+    /// In a segment that was just written: until the memory is filled, others have to wait.
+    fn mark_filling(&self, segment: &Segment, output: &mut [u8]) {
+        let address = self.snapshot.once.map(|once| once.address);
+        let address = address.and_then(|address| usize::try_from(address).ok());
+        if let Some(address) = address.filter(|address| segment.range.contains(address)) {
+            let from_the_end = segment.range.end - address;
+            let at = output.len() - from_the_end;
+            output[at] = FILLING;
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Memories of the stopped guest: how large they are, and where they hold anything.
 
-use crate::error::{Error, Result, Stage};
+use crate::error::Result;
 use crate::host::Host;
-use crate::module::Module;
 use crate::snapshot::private::Private;
 use crate::snapshot::resident;
 use crate::snapshot::scan;
@@ -41,22 +40,4 @@ pub fn states(memories: Vec<(usize, Memory)>, store: &Store<Host>) -> Vec<Memory
         }
     });
     states.collect()
-}
-
-/// Refuses memories that a snapshot can't be taken of, before anything is compiled.
-///
-/// # Errors
-///
-/// `ERR_UNSUPPORTED`, naming the memory.
-pub fn check(module: &Module<'_>) -> Result<()> {
-    match module.memories.iter().position(|memory| memory.shared) {
-        Some(index) => Err(Error::unsupported(
-            Stage::Parse,
-            format!(
-                "memory {index} is shared, which can't be pre-initialized yet: \
-                 build the program without threads"
-            ),
-        )),
-        None => Ok(()),
-    }
 }

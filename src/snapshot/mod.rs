@@ -6,6 +6,7 @@
 pub mod dead_stack;
 pub mod globals;
 pub mod memories;
+pub mod once;
 pub mod private;
 pub mod references;
 pub mod resident;
@@ -19,6 +20,7 @@ use crate::options::Internalize;
 use dead_stack::DeadStack;
 use globals::{ChangedGlobal, Number, Numbers};
 use memories::MemoryState;
+use once::Once;
 use private::Private;
 use references::{Changed, References};
 
@@ -51,12 +53,21 @@ pub struct Snapshot<'guest> {
     pub imported_globals: Vec<Number>,
     /// The module's memories, by index.
     pub memories: Vec<MemoryState<'guest>>,
+    /// Where a memory must be filled by the first instance only.
+    pub once: Option<Once>,
     /// Passive data segments that init dropped, by index.
     pub dropped_data: Vec<usize>,
     /// Passive element segments that init dropped, by index.
     pub dropped_elements: Vec<usize>,
     /// Elements of each of the module's tables.
     pub table_sizes: Vec<u64>,
+}
+
+impl Snapshot<'_> {
+    /// Whether instances share this memory, and only the first one fills it.
+    pub fn is_filled_once(&self, memory: usize) -> bool {
+        self.once.is_some_and(|once| once.memory == memory)
+    }
 }
 
 /// Reads the stopped guest's state.
@@ -107,6 +118,10 @@ pub fn snapshot<'guest>(
     if let Some(dead_stack) = dead_stack {
         dead_stack.clear(&mut private)?;
     }
+    let once = match internalize.memories {
+        true => None,
+        false => once::find(&mut private)?,
+    };
     let memories = memories::handles(&mut private)?;
     let memories = memories::states(memories, store);
     Ok(Snapshot {
@@ -114,6 +129,7 @@ pub fn snapshot<'guest>(
         references: changed,
         imported_globals,
         memories,
+        once,
         dropped_data,
         dropped_elements,
         table_sizes: references.table_sizes(),

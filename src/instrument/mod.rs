@@ -31,18 +31,22 @@
 //! - A probe answers whether a passive segment was dropped: reading nothing from offset 1 is in
 //!   bounds of a live segment and traps on a dropped one, and changes nothing. So `data.drop` and
 //!   `elem.drop` are known exactly without reading a single instruction of the program.
-//! - No index moves, and no byte of the original code changes: the added functions stand last.
+//! - Shared memories become memories of one thread, see [`unshared`].
+//! - No index moves, and no byte of the original code moves: the added functions stand last.
 //! - Custom sections other than `name` are left out. They are not lost: the output is made from
 //!   the original bytes.
 //! - What stays the same is borrowed, not copied: where the compiled code is already known, the
 //!   instrumented bytes are only hashed.
 
+mod unshared;
+
 use crate::error::{Error, Result, Stage};
-use crate::module::{Module, Section, Table, section_id, section_rank};
+use crate::module::{Module, Section, Table, section_head, section_id, section_rank};
 use crate::referable::{Place, Referable, referable};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use unshared::Waits;
 use wasm_encoder::{Encode, ExportKind, Function, HeapType, Instruction, RefType};
 use wasmparser::{AbstractHeapType, HeapType as ParsedHeapType, RefType as ParsedRefType};
 
@@ -57,6 +61,8 @@ pub struct Instrumented<'m> {
     /// of range there may be in range here where an index space has grown, and `ref.func` may name a
     /// function that is exported here, as the start function is.
     pub accepts_more: bool,
+    /// Functions of the user's module; those behind them were added.
+    functions: usize,
     hash: OnceLock<blake3::Hash>,
 }
 
@@ -150,6 +156,11 @@ impl Instrumented<'_> {
         })
     }
 
+    /// Whether the user's module has a function of this index.
+    pub fn is_original(&self, function: u32) -> bool {
+        usize::try_from(function).is_ok_and(|function| function < self.functions)
+    }
+
     /// The place in the user's file of an instruction at `offset` in the instrumented bytes.
     pub fn original_offset(&self, offset: usize) -> Option<usize> {
         let code = self.code.as_ref()?;
@@ -182,7 +193,9 @@ pub fn probed_elements(module: &Module<'_>) -> impl Iterator<Item = usize> {
 /// `ERR_UNSUPPORTED` for segments of a type that no probe can be written for.
 pub fn instrument<'m>(module: &Module<'m>) -> Result<Instrumented<'m>> {
     let names = Names::new(module);
-    let added = Additions::new(module, &names)?;
+    let waits = Waits::find(module);
+    let added = Additions::new(module, &names, &waits)?;
+    let has_shared = unshared::has_shared(module);
     let mut wasm = Pieces::default();
     wasm.push(&module.bytes[..module.bytes.len().min(HEADER_BYTES)]);
     let mut code = None;
@@ -190,7 +203,7 @@ pub fn instrument<'m>(module: &Module<'m>) -> Result<Instrumented<'m>> {
     let mut pending = added.sections;
     let grown = [section_id::FUNCTION, section_id::TABLE, section_id::MEMORY];
     let has_grown = grown.iter().any(|&id| pending.contains_key(&order(id)));
-    let accepts_more = has_grown || module.start.is_some();
+    let accepts_more = has_grown || has_shared || module.start.is_some();
     for section in &module.sections {
         if section.id == section_id::CUSTOM {
             if section.custom_name == "name" {
@@ -204,9 +217,15 @@ pub fn instrument<'m>(module: &Module<'m>) -> Result<Instrumented<'m>> {
         }
         let addition = pending.remove(&order(section.id));
         let added = addition.as_ref().map_or(0, |addition| addition.items.len());
-        match addition {
-            Some(addition) => extend(module, section, addition, &mut wasm)?,
-            None => wasm.push(&module.bytes[section.range.clone()]),
+        if addition.is_none() && !has_shared {
+            wasm.push(&module.bytes[section.range.clone()]);
+        } else {
+            let (count, items) = module.items(section)?;
+            let items = match replaced_items(module, section, items, &waits)? {
+                Some(replaced) => Cow::Owned(replaced),
+                None => Cow::Borrowed(items),
+            };
+            extend(section.id, count, items, addition, &mut wasm);
         }
         if section.id == section_id::CODE {
             code = Some(CodeShift {
@@ -223,8 +242,28 @@ pub fn instrument<'m>(module: &Module<'m>) -> Result<Instrumented<'m>> {
         names,
         code,
         accepts_more,
+        functions: module.functions.len(),
         hash: OnceLock::new(),
     })
+}
+
+/// Items of a section that shared memories make others of.
+fn replaced_items(
+    module: &Module<'_>,
+    section: &Section<'_>,
+    items: &[u8],
+    waits: &Waits,
+) -> Result<Option<Vec<u8>>> {
+    let has_shared = unshared::has_shared(module);
+    match section.id {
+        section_id::IMPORT if has_shared => Ok(Some(unshared::imports(module))),
+        section_id::MEMORY if has_shared => Ok(Some(unshared::memories(module))),
+        section_id::CODE => {
+            let start = section.range.end - items.len();
+            waits.replaced(items, start, module.functions.len())
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Magic and version.
@@ -250,10 +289,17 @@ struct Additions {
 }
 
 impl Additions {
-    fn new(module: &Module<'_>, names: &Names) -> Result<Self> {
+    fn new(module: &Module<'_>, names: &Names, waits: &Waits) -> Result<Self> {
         let mut this = Self {
             sections: BTreeMap::new(),
         };
+        // They come first, where calls look for them.
+        for (number, wait) in waits.kinds().iter().enumerate() {
+            wait.encode_type(this.item(section_id::TYPE));
+            let ty = index_u32(module.types.len() + number)?;
+            ty.encode(this.item(section_id::FUNCTION));
+            wait.encode_body(this.item(section_id::CODE));
+        }
         for index in 0..module.memories.len() {
             this.export(&names.memory(index), ExportKind::Memory, index)?;
         }
@@ -463,39 +509,18 @@ fn emit_before(pending: &mut BTreeMap<usize, Addition>, id: u8, wasm: &mut Piece
     }
 }
 
-/// Writes a section with more items behind its own.
+/// Writes a section with these items, and more behind them.
 fn extend<'m>(
-    module: &Module<'m>,
-    section: &Section<'_>,
-    addition: Addition,
+    id: u8,
+    count: usize,
+    items: Cow<'m, [u8]>,
+    addition: Option<Addition>,
     wasm: &mut Pieces<'m>,
-) -> Result<()> {
-    let (count, items) = split_count(module, section)?;
-    let count = count + addition.count;
-    let len = items.len() + addition.items.len();
-    wasm.push(section_head(section.id, count, len));
+) {
+    let (added, more) = addition.map_or((0, Vec::new()), |it| (it.count, it.items));
+    wasm.push(section_head(id, count + added, items.len() + more.len()));
     wasm.push(items);
-    wasm.push(addition.items);
-    Ok(())
-}
-
-/// What stands before the items of a section: its id, its length and their count.
-fn section_head(id: u8, count: usize, items_len: usize) -> Vec<u8> {
-    let mut encoded_count = Vec::new();
-    count.encode(&mut encoded_count);
-    let mut head = vec![id];
-    (encoded_count.len() + items_len).encode(&mut head);
-    head.extend_from_slice(&encoded_count);
-    head
-}
-
-/// The leading item count of a section, and the items.
-fn split_count<'a>(module: &Module<'a>, section: &Section<'_>) -> Result<(usize, &'a [u8])> {
-    let contents = &module.bytes[section.contents.clone()];
-    let mut reader = wasmparser::BinaryReader::new(contents, section.contents.start);
-    let count = reader.read_var_u32().map_err(|e| Error::invalid(&e))?;
-    let items = &contents[reader.current_position()..];
-    Ok((usize::try_from(count).unwrap_or(usize::MAX), items))
+    wasm.push(more);
 }
 
 fn index_u32(index: usize) -> Result<u32> {
