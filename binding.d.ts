@@ -28,12 +28,17 @@ export declare class Session {
   serve(): void
   /** The ArrayBuffer over a memory, or `null` while there is none. */
   memory(index: number): ArrayBuffer | null
-  /** Calls an exported function of the guest, which waits for a host function. */
-  call(name: string, params: Array<number | bigint>): Called
+  /**
+   * Calls an exported function of the guest, which waits for a host function; the function at
+   * `slot` of an exported table where there is a slot.
+   */
+  call(name: string, params: Array<number | bigint>, slot?: number | undefined | null): Called
   /** The value of an exported global, or `null`. */
   global(name: string): number | bigint | null
   /** Sets an exported global; whether there is one that takes the value. */
   setGlobal(name: string, value: number | bigint): boolean
+  /** How large an exported table is and what stands at a slot, or `null`. */
+  table(name: string, slot: number): TableSlot | null
 }
 
 /** The folder of compiled code. */
@@ -375,6 +380,14 @@ export interface Pair {
 export interface Returned {
   values?: Array<number | bigint>
   message?: string
+}
+
+/** What an exported table says of itself and one of its slots. */
+export interface TableSlot {
+  size: number
+  kind: 'out-of-bounds' | 'null' | 'function' | 'other'
+  /** Of the function's parameters, where all are numbers. */
+  types?: Array<string>
 }
 
 /** The version of this package. */

@@ -211,7 +211,11 @@ export interface Guest {
    * the run ends.
    */
   readonly memory: { readonly buffer: ArrayBuffer }
-  /** The guest's exports. Functions may be called from inside an import, to any depth. */
+  /**
+   * The guest's exports. Functions may be called from inside an import, to any depth. A memory has
+   * its `buffer`, a global its `value`, a table its `length` and `get(slot)`, which gives `null` or a
+   * function to call.
+   */
   readonly exports: Record<string, any>
 }
 

@@ -75,9 +75,9 @@ describe('inspect', () => {
   test('says why a module would be refused, and what to do', () => {
     for (const [text, code, pattern] of /** @type {const} */ ([
       [
-        '(module (import "env" "oops" (tag)) (func (export "init")))',
+        '(module (import "env" "oops" (global externref)) (func (export "init")))',
         'ERR_UNSUPPORTED',
-        /tag `env\.oops`/,
+        /global `env\.oops`/,
       ],
       ['(module (func (export "init") (param i32)))', 'ERR_INIT_FUNC_MISSING', /export a function/],
     ])) {

@@ -136,6 +136,8 @@ export class Host {
     for (const { name, kind, index, types } of exports) {
       if (kind === 'function') {
         exported[name] = (/** @type {unknown[]} */ ...args) => this.#callGuest(name, types, args)
+      } else if (kind === 'table') {
+        exported[name] = this.#table(name)
       } else if (kind === 'memory') {
         exported[name] = index === 0 ? memory : memoryAt(index)
       } else if (kind === 'global') {
@@ -169,13 +171,45 @@ export class Host {
   }
 
   /**
+   * As far as `WebAssembly.Table` can be read: glue calls functions by their slot.
    * @param {string} name
+   */
+  #table(name) {
+    const view = (/** @type {number} */ slot) => {
+      const found = this.session.table(name, slot)
+      if (found) return found
+      throw new Error(`the guest's table \`${name}\` can't be read: ${NOT_RUNNING}`)
+    }
+    return Object.freeze({
+      get length() {
+        return view(0).size
+      },
+      get: (/** @type {unknown} */ index) => {
+        const slot = Number(index)
+        const { size, kind, types } = view(slot)
+        if (kind === 'null') return null
+        if (kind === 'out-of-bounds') {
+          throw new RangeError(`the guest's table \`${name}\` has ${size} slots, and none ${slot}`)
+        }
+        if (kind === 'other') {
+          throw new TypeError(
+            `slot ${slot} of the guest's table \`${name}\` holds a reference that JavaScript can't be given`,
+          )
+        }
+        return (/** @type {unknown[]} */ ...args) => this.#callGuest(name, types ?? [], args, slot)
+      },
+    })
+  }
+
+  /**
+   * @param {string} name of a function, or of a table
    * @param {string[]} types
    * @param {unknown[]} args
+   * @param {number} [slot] of the table
    */
-  #callGuest(name, types, args) {
+  #callGuest(name, types, args, slot) {
     const params = types.map((type, index) => coerce(args[index], type))
-    const called = this.session.call(name, params)
+    const called = this.session.call(name, params, slot)
     if (called.threw && this.thrown) throw this.thrown.value
     if (called.failure) throw errorFrom(called.failure)
     if (called.refused) throw new TypeError(called.refused)

@@ -45,6 +45,56 @@ const PROPOSALS: [(&str, WasmFeatures); 17] = [
     ),
 ];
 
+/// Proposals that no compiler here takes, each with what to do instead.
+const UNKNOWN: [(&str, WasmFeatures, &str); 5] = [
+    (
+        "legacy-exceptions",
+        WasmFeatures::LEGACY_EXCEPTIONS,
+        "compile it with `-mllvm -wasm-use-legacy-eh=false` (clang) or \
+         `-sWASM_LEGACY_EXCEPTIONS=0` (Emscripten), or translate it with Binaryen: \
+         `wasm-opt -all --translate-to-exnref`",
+    ),
+    (
+        "stack-switching",
+        WasmFeatures::STACK_SWITCHING,
+        "compile it without",
+    ),
+    (
+        "custom-descriptors",
+        WasmFeatures::CUSTOM_DESCRIPTORS,
+        "compile it without",
+    ),
+    (
+        "shared-everything-threads",
+        WasmFeatures::SHARED_EVERYTHING_THREADS,
+        "compile it without",
+    ),
+    (
+        "memory-control",
+        WasmFeatures::MEMORY_CONTROL,
+        "compile it without",
+    ),
+];
+
+/// Why a valid module can't be compiled, where a proposal is the reason.
+pub fn unknown_to_compilers(wasm: &[u8]) -> Option<Error> {
+    UNKNOWN.iter().find_map(|&(name, features, remedy)| {
+        let features = WasmFeatures::all().difference(features);
+        let error = Validator::new_with_features(features)
+            .validate_all(wasm)
+            .err()?;
+        Some(Error::unsupported(
+            Stage::Compile,
+            format!(
+                "the module uses the proposal `{name}`, which this package's engine does not know: \
+                 {} (at byte offset {:#x}); {remedy}",
+                error.message(),
+                error.offset(),
+            ),
+        ))
+    })
+}
+
 /// Checks that the module uses none of the proposals. What is wrong with it otherwise is left to
 /// compilation.
 ///

@@ -37,7 +37,9 @@ pub use cache::finish_writes;
 pub use cancel::{Cancel, Reason};
 pub use compile::{CacheUse, Tier};
 pub use error::{Error, ErrorKind, Frame, Result, Stage, TrapKind};
-pub use host::functions::{CallError, Failed, Guest, HostFunctions, HostValue, Value, ValueType};
+pub use host::functions::{
+    CallError, Callee, Failed, Guest, HostFunctions, HostValue, Slot, TableView, Value, ValueType,
+};
 pub use inspect::{
     ExportInfo, Extern, ImportInfo, MemoryInfo, ModuleInfo, Problem, TableInfo, externs, inspect,
 };

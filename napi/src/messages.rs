@@ -5,7 +5,7 @@
 //! serves what the other asks for meanwhile.
 
 use napi::bindgen_prelude::{BigInt, Either};
-use wasm_preinit::{CallError, HostValue, Value, ValueType};
+use wasm_preinit::{CallError, Callee, HostValue, TableView, Value, ValueType};
 
 /// Where the guest's memory is: an address and a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum ToJs {
     Global(Option<Value>),
     /// The answer to [`ToGuest::SetGlobal`].
     GlobalSet(bool),
+    /// The answer to [`ToGuest::Table`].
+    Table(Option<TableView>),
     /// The memory goes away: asks for [`ToGuest::Released`].
     Release,
     /// The run is over; nothing comes after this.
@@ -44,11 +46,13 @@ pub enum ToGuest {
     /// The other answer to [`ToJs::Call`].
     Failed(String),
     Call {
-        export: String,
+        callee: Callee,
         params: Vec<HostValue>,
     },
     Global(String),
     SetGlobal(String, HostValue),
+    /// An exported table, and a slot.
+    Table(String, u64),
     /// Whether JavaScript can still reach the memory.
     Released {
         escaped: bool,

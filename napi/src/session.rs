@@ -18,7 +18,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use wasm_preinit::{CallError, Cancel, Failed, Guest, HostFunctions, Reason, Value, ValueType};
+use wasm_preinit::{
+    CallError, Callee, Cancel, Failed, Guest, HostFunctions, Reason, Slot, Value, ValueType,
+};
 
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
@@ -46,6 +48,16 @@ pub struct Called {
     pub ended: Option<String>,
     /// It can't be called so.
     pub refused: Option<String>,
+}
+
+/// What an exported table says of itself and one of its slots.
+#[napi(object, object_from_js = false)]
+pub struct TableSlot {
+    pub size: f64,
+    #[napi(ts_type = "'out-of-bounds' | 'null' | 'function' | 'other'")]
+    pub kind: &'static str,
+    /// Of the function's parameters, where all are numbers.
+    pub types: Option<Vec<&'static str>>,
 }
 
 /// The JavaScript thread's side.
@@ -177,22 +189,25 @@ impl Session {
         Ok(buffer.map(|value| Object::from_raw(env.raw(), value)))
     }
 
-    /// Calls an exported function of the guest, which waits for a host function.
+    /// Calls an exported function of the guest, which waits for a host function; the function at
+    /// `slot` of an exported table where there is a slot.
     #[napi(catch_unwind)]
     pub fn call(
         &self,
         env: &Env,
         name: String,
         #[napi(ts_arg_type = "Array<number | bigint>")] params: Vec<JsNumber>,
+        slot: Option<f64>,
     ) -> napi::Result<Called> {
-        let params = params.iter().map(from_js).collect();
-        let answer = self.ask(
-            env,
-            ToGuest::Call {
-                export: name,
-                params,
+        let callee = match slot {
+            None => Callee::Export(name),
+            Some(slot) => Callee::Element {
+                table: name,
+                slot: index(slot),
             },
-        )?;
+        };
+        let params = params.iter().map(from_js).collect();
+        let answer = self.ask(env, ToGuest::Call { callee, params })?;
         let Some(ToJs::Called { result, memories }) = answer else {
             return Ok(Called::ended("the run is over"));
         };
@@ -238,6 +253,32 @@ impl Session {
     ) -> napi::Result<bool> {
         let answer = self.ask(env, ToGuest::SetGlobal(name, from_js(&value)))?;
         Ok(matches!(answer, Some(ToJs::GlobalSet(true))))
+    }
+
+    /// How large an exported table is and what stands at a slot, or `null`.
+    #[napi(catch_unwind)]
+    pub fn table(&self, env: &Env, name: String, slot: f64) -> napi::Result<Option<TableSlot>> {
+        let answer = self.ask(env, ToGuest::Table(name, index(slot)))?;
+        let Some(ToJs::Table(Some(view))) = answer else {
+            return Ok(None);
+        };
+        let kind = match view.slot {
+            Slot::OutOfBounds => "out-of-bounds",
+            Slot::Null => "null",
+            Slot::Function(_) => "function",
+            Slot::Other => "other",
+        };
+        let params = match view.slot {
+            Slot::Function(params) => params,
+            _ => None,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "tables end far below 2^53")]
+        let size = view.size as f64;
+        Ok(Some(TableSlot {
+            size,
+            kind,
+            types: params.map(|params| params.into_iter().map(type_name).collect()),
+        }))
     }
 
     /// Asks the guest, which waits for a host function, and serves what it asks meanwhile; `None`
@@ -304,7 +345,9 @@ impl Session {
                 return Ok(());
             }
             // An answer to nobody: the wait for it has ended.
-            ToJs::Called { .. } | ToJs::Global(_) | ToJs::GlobalSet(_) => return Ok(()),
+            ToJs::Called { .. } | ToJs::Global(_) | ToJs::GlobalSet(_) | ToJs::Table(_) => {
+                return Ok(());
+            }
         };
         // A guest that is gone needs no answer.
         let _ = self.to_guest.send(answer);
@@ -460,8 +503,8 @@ impl HostFunctions for Bridge {
             let answer = match self.receive() {
                 Some(ToGuest::Returned(values)) => return Ok(values),
                 Some(ToGuest::Failed(message)) => return Err(Failed { message }),
-                Some(ToGuest::Call { export, params }) => {
-                    let result = guest.call(&export, &params);
+                Some(ToGuest::Call { callee, params }) => {
+                    let result = guest.call(&callee, &params);
                     let memories = places(guest);
                     ToJs::Called { result, memories }
                 }
@@ -469,6 +512,7 @@ impl HostFunctions for Bridge {
                 Some(ToGuest::SetGlobal(export, value)) => {
                     ToJs::GlobalSet(guest.set_global(&export, value))
                 }
+                Some(ToGuest::Table(export, slot)) => ToJs::Table(guest.table(&export, slot)),
                 Some(ToGuest::Released { .. }) => continue,
                 None => {
                     let message = "the JavaScript thread has ended".to_owned();
@@ -492,6 +536,19 @@ impl HostFunctions for Bridge {
                 None => return false,
             }
         }
+    }
+}
+
+/// A slot as JavaScript names it; one that is no index is out of bounds of every table.
+fn index(slot: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be one"
+    )]
+    match slot >= 0.0 && slot.fract() == 0.0 {
+        true => slot as u64,
+        false => u64::MAX,
     }
 }
 

@@ -10,6 +10,7 @@ pub use engines::Tier;
 
 use crate::cache::{self, Code, Directory, Name, Wanted};
 use crate::error::{Error, Result, Stage};
+use crate::features;
 use crate::host::preload;
 use crate::instrument::Instrumented;
 use crate::module::Module;
@@ -19,6 +20,7 @@ use engines::Engines;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use wasmparser::BinaryReaderError;
 use wasmtime::Engine;
 
 /// Where the code of a run came from.
@@ -151,10 +153,12 @@ impl Source for Own<'_> {
     }
 
     fn refused(&self, by: &str, message: &str) -> Error {
-        Error::unsupported(
-            Stage::Compile,
-            format!("the module is valid, but {by} can't compile it: {message}"),
-        )
+        features::unknown_to_compilers(self.module.bytes).unwrap_or_else(|| {
+            Error::unsupported(
+                Stage::Compile,
+                format!("the module is valid, but {by} can't compile it: {message}"),
+            )
+        })
     }
 }
 
@@ -384,7 +388,16 @@ fn compile_module(engine: &Engine, tier: Tier, wasm: &[u8]) -> Result<wasmtime::
         wasmtime::Module::from_binary(engine, wasm)
     })) {
         Ok(Ok(module)) => Ok(module),
-        Ok(Err(error)) => Err(format!("{error:#}")),
+        Ok(Err(error)) => {
+            // An offset would be one in the instrumented bytes.
+            if let Some(invalid) = error.downcast_ref::<BinaryReaderError>() {
+                return Err(invalid.message().to_owned());
+            }
+            // Where `RUST_BACKTRACE` is set, Winch's messages bring its own stack.
+            let message = format!("{error:#}");
+            let message = message.split("\nStack backtrace:").next();
+            Err(message.unwrap_or_default().trim_end().to_owned())
+        }
         Err(_) => Err(format!("the {} compiler panicked", tier.name())),
     }
 }

@@ -2,6 +2,7 @@
 //! while it waits for them.
 
 use crate::error::Error;
+use std::fmt;
 
 /// A number that crosses between host and guest. Floats are bits; a NaN that comes from the host
 /// is canonical.
@@ -54,18 +55,56 @@ pub trait Guest {
     /// Where each memory is, and its length, by index.
     fn memories(&mut self) -> Vec<(*mut u8, usize)>;
 
-    /// Calls an exported function.
+    /// Calls a function.
     ///
     /// # Errors
     ///
     /// Why it did not return.
-    fn call(&mut self, export: &str, params: &[HostValue]) -> Result<Vec<Value>, CallError>;
+    fn call(&mut self, callee: &Callee, params: &[HostValue]) -> Result<Vec<Value>, CallError>;
+
+    /// An exported table, and what stands at one of its slots.
+    fn table(&mut self, export: &str, slot: u64) -> Option<TableView>;
 
     /// The value of an exported numeric global.
     fn global(&mut self, export: &str) -> Option<Value>;
 
     /// Sets an exported mutable global; whether there is one that takes the value.
     fn set_global(&mut self, export: &str, value: HostValue) -> bool;
+}
+
+/// A function of the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// By the name of its export.
+    Export(String),
+    /// By the name of an exported table and the slot where it stands.
+    Element { table: String, slot: u64 },
+}
+
+impl fmt::Display for Callee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Export(name) => name.fmt(f),
+            Self::Element { table, slot } => write!(f, "{table}[{slot}]"),
+        }
+    }
+}
+
+/// A table, as far as a host function asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableView {
+    pub size: u64,
+    pub slot: Slot,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    OutOfBounds,
+    Null,
+    /// With its parameters; none where they can't come from the host.
+    Function(Option<Vec<ValueType>>),
+    /// A reference to something else.
+    Other,
 }
 
 /// A value from the host before it is known what type the guest wants.

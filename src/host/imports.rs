@@ -4,7 +4,9 @@
 use crate::error::{Error, ErrorKind, Result, Stage};
 use crate::execute::stopped_text;
 use crate::host::Host;
-use crate::host::functions::{CallError, Failed, Guest, HostValue, Value, ValueType};
+use crate::host::functions::{
+    CallError, Callee, Failed, Guest, HostValue, Slot, TableView, Value, ValueType,
+};
 use crate::host::preload::Preloaded;
 use crate::host::preview1;
 use crate::limits::MemoryLimitHit;
@@ -405,7 +407,8 @@ fn own_function(
         };
         let params: Option<Vec<Value>> = params.iter().map(from_val).collect();
         let (Some(params), Some(types)) = (params, &result_types) else {
-            let message = "its type has vectors or references, which can't go to JavaScript";
+            let message = "its type has vectors or references, which can't go to JavaScript: \
+                           keep the call out of init";
             return Err(failed(message.to_owned()).into());
         };
         let mut guest = CallingGuest {
@@ -434,6 +437,23 @@ struct CallingGuest<'c, 'g> {
     caller: &'c mut Caller<'g, Host>,
 }
 
+impl CallingGuest<'_, '_> {
+    fn function(&mut self, callee: &Callee) -> Option<Func> {
+        match callee {
+            Callee::Export(name) => self.caller.get_export(name)?.into_func(),
+            Callee::Element { table, slot } => {
+                let table = self.caller.get_export(table)?.into_table()?;
+                table.get(&mut *self.caller, *slot)?.as_func()?.copied()
+            }
+        }
+    }
+}
+
+/// None where one is no number.
+fn params_of(ty: &FuncType) -> Option<Vec<ValueType>> {
+    ty.params().map(|ty| value_type(&ty)).collect()
+}
+
 impl Guest for CallingGuest<'_, '_> {
     fn memories(&mut self) -> Vec<(*mut u8, usize)> {
         let names = self.caller.data().memories.clone();
@@ -448,15 +468,15 @@ impl Guest for CallingGuest<'_, '_> {
         places.collect()
     }
 
-    fn call(&mut self, export: &str, params: &[HostValue]) -> Result<Vec<Value>, CallError> {
-        let Some(Extern::Func(func)) = self.caller.get_export(export) else {
+    fn call(&mut self, callee: &Callee, params: &[HostValue]) -> Result<Vec<Value>, CallError> {
+        let Some(func) = self.function(callee) else {
             return Err(CallError::NotCallable(format!(
-                "the guest exports no function `{export}`"
+                "the guest has no function `{callee}` to be called"
             )));
         };
         let ty = func.ty(&*self.caller);
-        let types: Option<Vec<ValueType>> = ty.params().map(|ty| value_type(&ty)).collect();
-        let unfit = |what: &str| CallError::NotCallable(format!("`{export}` {what}"));
+        let types = params_of(&ty);
+        let unfit = |what: &str| CallError::NotCallable(format!("`{callee}` {what}"));
         let types = types.ok_or_else(|| unfit("takes vectors or references"))?;
         let values = types.iter().enumerate().map(|(index, ty)| {
             // A missing argument is undefined, which is NaN.
@@ -483,9 +503,27 @@ impl Guest for CallingGuest<'_, '_> {
             }
             Err(error) => {
                 let limit = self.caller.data().max_stack;
-                Err(CallError::Trapped(stopped_text(export, limit, &error)))
+                Err(CallError::Trapped(stopped_text(
+                    &callee.to_string(),
+                    limit,
+                    &error,
+                )))
             }
         }
+    }
+
+    fn table(&mut self, export: &str, slot: u64) -> Option<TableView> {
+        let Extern::Table(table) = self.caller.get_export(export)? else {
+            return None;
+        };
+        let size = table.size(&*self.caller);
+        let slot = match table.get(&mut *self.caller, slot) {
+            None => Slot::OutOfBounds,
+            Some(Ref::Func(Some(func))) => Slot::Function(params_of(&func.ty(&*self.caller))),
+            Some(value) if value.is_null() => Slot::Null,
+            Some(_) => Slot::Other,
+        };
+        Some(TableView { size, slot })
     }
 
     fn global(&mut self, export: &str) -> Option<Value> {

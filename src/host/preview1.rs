@@ -128,7 +128,11 @@ fn call<const N: usize>(
         message,
     };
     let fuel = caller.as_context_mut().hostcall_fuel();
-    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+    // Emscripten's modules import the memory, and do not export it.
+    let first = caller.data().memories.first().cloned();
+    let exported = caller.get_export("memory");
+    let memory = exported.or_else(|| caller.get_export(&first?));
+    let Some(Extern::Memory(memory)) = memory else {
         let message = "WASI needs the guest's memory: export it as `memory`";
         return Err(failed(message.to_owned()).into());
     };

@@ -22,6 +22,7 @@
 
 use crate::error::{Error, Result, Stage};
 use crate::module::{Module, section_id};
+use rayon::prelude::*;
 use std::ops::Range;
 use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
 use wasmparser::{BinaryReader, CodeSectionReader, FunctionBody, MemoryType, Operator, TypeRef};
@@ -92,50 +93,28 @@ impl Waits {
             places: Vec::new(),
             kinds: Vec::new(),
         };
-        if let Some(section) = module
-            .section(section_id::CODE)
-            .filter(|_| has_shared(module))
-        {
-            let contents = &module.bytes[section.contents.clone()];
-            let reader = BinaryReader::new(contents, section.contents.start);
-            let bodies = CodeSectionReader::new(reader).into_iter().flatten();
-            for body in bodies.map_while(Result::ok) {
-                if may_wait(body.as_bytes()) {
-                    _ = waits.read(module, &body);
-                }
+        let section = module.section(section_id::CODE);
+        let Some(section) = section.filter(|_| has_shared(module)) else {
+            return waits;
+        };
+        let contents = &module.bytes[section.contents.clone()];
+        let bodies = CodeSectionReader::new(BinaryReader::new(contents, section.contents.start));
+        let bodies = bodies.and_then(|bodies| bodies.into_iter().collect::<Result<Vec<_>, _>>());
+        let found = bodies.unwrap_or_default().into_par_iter().map(|body| {
+            match may_wait(body.as_bytes()) {
+                true => read(module, &body).unwrap_or_default(),
+                false => Vec::new(),
             }
+        });
+        for (place, wait) in found.collect::<Vec<_>>().into_iter().flatten() {
+            let known = waits.kinds.iter().position(|kind| *kind == wait);
+            let kind = known.unwrap_or(waits.kinds.len());
+            if known.is_none() {
+                waits.kinds.push(wait);
+            }
+            waits.places.push((place, kind));
         }
         waits
-    }
-
-    fn read(&mut self, module: &Module<'_>, body: &FunctionBody<'_>) -> wasmparser::Result<()> {
-        let mut operators = body.get_operators_reader()?;
-        while !operators.eof() {
-            let start = operators.original_position();
-            let (is_64, memarg) = match operators.read()? {
-                Operator::MemoryAtomicWait32 { memarg } => (false, memarg),
-                Operator::MemoryAtomicWait64 { memarg } => (true, memarg),
-                _ => continue,
-            };
-            let memory = usize::try_from(memarg.memory).unwrap_or(usize::MAX);
-            let Some(ty) = module.memories.get(memory).filter(|ty| ty.shared) else {
-                continue;
-            };
-            let wait = Wait {
-                is_64,
-                memory64: ty.memory64,
-                memory: memarg.memory,
-                offset: memarg.offset,
-            };
-            let known = self.kinds.iter().position(|kind| *kind == wait);
-            let kind = known.unwrap_or(self.kinds.len());
-            if known.is_none() {
-                self.kinds.push(wait);
-            }
-            let place = start..operators.original_position();
-            self.places.push((place, kind));
-        }
-        Ok(())
     }
 
     /// What the functions have to do that take the place of the instructions.
@@ -188,6 +167,34 @@ fn may_wait(body: &[u8]) -> bool {
         let number = BinaryReader::new(&body[at + 1..], 0).read_var_u32();
         matches!(number, Ok(1 | 2))
     })
+}
+
+/// The instructions of one function that wait at a shared memory, and where they stand.
+fn read(
+    module: &Module<'_>,
+    body: &FunctionBody<'_>,
+) -> wasmparser::Result<Vec<(Range<usize>, Wait)>> {
+    let mut waits = Vec::new();
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        let start = operators.original_position();
+        let (is_64, memarg) = match operators.read()? {
+            Operator::MemoryAtomicWait32 { memarg } => (false, memarg),
+            Operator::MemoryAtomicWait64 { memarg } => (true, memarg),
+            _ => continue,
+        };
+        let memory = usize::try_from(memarg.memory).unwrap_or(usize::MAX);
+        if let Some(ty) = module.memories.get(memory).filter(|ty| ty.shared) {
+            let wait = Wait {
+                is_64,
+                memory64: ty.memory64,
+                memory: memarg.memory,
+                offset: memarg.offset,
+            };
+            waits.push((start..operators.original_position(), wait));
+        }
+    }
+    Ok(waits)
 }
 
 impl Wait {
