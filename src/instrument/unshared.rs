@@ -159,13 +159,19 @@ impl Waits {
     }
 }
 
-/// Whether bytes hold what such an instruction begins with: the prefix of atomic instructions, and 1
-/// or 2.
+/// Whether bytes hold what such an instruction begins with: the prefix of atomic instructions, its
+/// number, and the one alignment that is valid for it, beside the mark of a memory index (binary
+/// format, sections 5.4.7 and 5.4.9).
 fn may_wait(body: &[u8]) -> bool {
     const ATOMIC: u8 = 0xfe;
+    const HAS_MEMORY_INDEX: u32 = 0x40;
     memchr::memchr_iter(ATOMIC, body).any(|at| {
-        let number = BinaryReader::new(&body[at + 1..], 0).read_var_u32();
-        matches!(number, Ok(1 | 2))
+        let mut reader = BinaryReader::new(&body[at + 1..], 0);
+        let mut number = || reader.read_var_u32().ok();
+        matches!(
+            (number(), number().map(|align| align & !HAS_MEMORY_INDEX)),
+            (Some(1), Some(2)) | (Some(2), Some(3))
+        )
     })
 }
 
