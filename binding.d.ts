@@ -334,7 +334,10 @@ export interface ImportSize {
 export interface ImportValue {
   module: string
   name: string
-  value: number | bigint
+  /** Absent for a reference. */
+  value?: number | bigint
+  /** Whether the reference is null. */
+  null: boolean
 }
 
 /** Runs in the background; the promise never rejects. */

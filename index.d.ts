@@ -200,7 +200,14 @@ export type Imports = Record<
   string,
   Record<
     string,
-    Function | number | bigint | WebAssembly.Global | WebAssembly.Memory | WebAssembly.Table
+    | Function
+    | number
+    | bigint
+    | string
+    | null
+    | WebAssembly.Global
+    | WebAssembly.Memory
+    | WebAssembly.Table
   >
 >
 

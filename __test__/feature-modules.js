@@ -317,8 +317,12 @@ export const FEATURES = {
     },
   },
   'js-string-builtins: imported constants': {
-    wat: `(module (import "'" "hello" (global (ref extern))) ${INIT}))`,
-    refused: { code: 'ERR_UNSUPPORTED', message: /global `'\.hello`.*link the program so/ },
+    wat: `(module (import "'" "hello" (global $hello externref))
+      (global $said (export "said") (mut externref) (ref.null extern))
+      ${INIT} (global.set $said (global.get $hello))))`,
+    options: { imports: { "'": { hello: 'hello' } } },
+    imports: () => ({ "'": { hello: /** @type {any} */ ('hello') } }),
+    calls: [],
   },
   'compact-imports': {
     wat: `(module (import "env" (item "a" (func)) (item "b" (func))) ${INIT}))`,

@@ -273,6 +273,80 @@ describe('an imported global', () => {
   })
 })
 
+describe('an imported global of references', () => {
+  const CONSTANTS = `(module
+    (import "'" "hello" (global $hello externref))
+    (import "'" "bye" (global $bye externref))
+    (import "env" "last" (global $last (mut externref)))
+    (global $greeting (export "greeting") (mut externref) (ref.null extern))
+    (global (export "same") (mut externref) (global.get $hello))
+    (table $said (export "said") 4 externref)
+    (elem (table $said) (i32.const 2) externref (global.get $hello))
+    (func (export "wizer.initialize")
+      (global.set $greeting (global.get $bye))
+      (table.set $said (i32.const 1) (global.get $hello))
+      (table.set $said (i32.const 2) (ref.null extern))))`
+  const bye = { a: 'value', of: 'the host' }
+  const last = () => new WebAssembly.Global({ value: 'externref', mutable: true }, null)
+  const imports = () => ({
+    "'": {
+      hello: /** @type {any} */ ('hello'),
+      bye: new WebAssembly.Global({ value: 'externref' }, bye),
+    },
+    env: { last: last() },
+  })
+
+  test('stays an import, which the output refers to where init has left its value', async () => {
+    const given = imports()
+    const { output } = await compare(CONSTANTS, {
+      options: { imports: imports() },
+      imports: () => given,
+    })
+    const others = { "'": { hello: 1, bye: 2 }, env: { last: last() } }
+    const { exports } = instantiate(output, /** @type {any} */ (others))
+    const { greeting, same, said } = /** @type {Record<string, any>} */ (exports)
+    assert.deepEqual([greeting.value, same.value], [2, 1])
+    assert.deepEqual(
+      [0, 1, 2, 3].map((slot) => said.get(slot)),
+      [null, 1, null, null],
+    )
+  })
+
+  test('that can not be null takes what is not', async () => {
+    const wasm = await assemble(`(module (import "'" "hello" (global $hello (ref extern)))
+      (global $said (mut externref) (ref.null extern))
+      (func (export "wizer.initialize") (global.set $said (global.get $hello))))`)
+    await initialize(wasm, { imports: { "'": { hello: 'hello' } }, verify: true })
+    const error = await failure(initialize(wasm, { imports: { "'": { hello: null } } }))
+    assert.equal(error.code, 'ERR_INVALID_OPTION')
+    assert.match(error.message, /`imports\.'\.hello`/)
+    assert.match(error.message, /takes any value but null/)
+  })
+
+  test('of another kind takes null alone', async () => {
+    const wasm = await assemble(
+      '(module (import "env" "f" (global funcref)) (func (export "wizer.initialize")))',
+    )
+    await initialize(wasm, { imports: { env: { f: null } }, verify: true })
+    const error = await failure(initialize(wasm, { imports: { env: { f: 'text' } } }))
+    assert.equal(error.code, 'ERR_INVALID_OPTION')
+    assert.match(error.message, /null is the only reference/)
+  })
+
+  test('that init changes, or that is to be the output’s own, is ERR_UNSUPPORTED', async () => {
+    const wasm = await assemble(CONSTANTS)
+    const own = await failure(initialize(wasm, { imports: imports(), internalizeImports: true }))
+    assert.equal(own.code, 'ERR_UNSUPPORTED')
+    assert.match(own.message, /`'\.hello` holds a reference.*leave 'global' out/)
+    const changing = await assemble(
+      CONSTANTS.replace('(global.set $greeting', '(global.set $last (global.get $bye)) $&'),
+    )
+    const changed = await failure(initialize(changing, { imports: imports() }))
+    assert.equal(changed.code, 'ERR_UNSUPPORTED')
+    assert.match(changed.message, /init changed the imported global `env\.last`/)
+  })
+})
+
 test('what is placed or computed by a global that is internalized becomes a constant for every engine', async () => {
   const wasm = await assemble(`(module
     (import "env" "base" (global $base i32)) (import "env" "wide" (global $wide i64))

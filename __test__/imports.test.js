@@ -493,9 +493,9 @@ each('that is missing is ERR_IMPORT_MISSING, before anything is compiled', async
   }
 })
 
-each('that holds a reference is ERR_UNSUPPORTED, naming it', async (run) => {
+each('of functions that can not be null is ERR_UNSUPPORTED, naming it', async (run) => {
   const wasm = await assemble(
-    '(module (import "e" "x" (global externref)) (func (export "wizer.initialize")))',
+    '(module (import "e" "x" (global (ref func))) (func (export "wizer.initialize")))',
   )
   const error = await failure(run(wasm, { imports: { e: { x: 1 } } }))
   assert.equal(error.code, 'ERR_UNSUPPORTED')

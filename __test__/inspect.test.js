@@ -75,7 +75,7 @@ describe('inspect', () => {
   test('says why a module would be refused, and what to do', () => {
     for (const [text, code, pattern] of /** @type {const} */ ([
       [
-        '(module (import "env" "oops" (global externref)) (func (export "init")))',
+        '(module (import "env" "oops" (global (ref func))) (func (export "init")))',
         'ERR_UNSUPPORTED',
         /global `env\.oops`/,
       ],

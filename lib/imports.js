@@ -73,6 +73,8 @@ export class Host {
         throw new InvalidOptionError(key, `the option \`${key}\` must be a function`)
       this.imports.functions.push({ module, name })
       this.#functions.push(value)
+    } else if (kind === 'global' && isReference(types[0])) {
+      this.imports.globals.push({ module, name, null: isNull(value, mutable, key) })
     } else if (kind === 'global') {
       const number =
         value instanceof WebAssembly.Global ? valueOf(value, types[0], mutable, key) : value
@@ -80,7 +82,7 @@ export class Host {
         throw new InvalidOptionError(key, `the option \`${key}\` must be a number or a bigint`)
       }
       const bits = typeof number === 'bigint' ? BigInt.asIntN(64, number) : number
-      this.imports.globals.push({ module, name, value: bits })
+      this.imports.globals.push({ module, name, value: bits, null: false })
     } else if (kind === 'memory') {
       if (!(value instanceof WebAssembly.Memory))
         throw new InvalidOptionError(key, `the option \`${key}\` must be a WebAssembly.Memory`)
@@ -238,6 +240,22 @@ const TYPE_BYTES = /** @type {Record<string, number>} */ ({
   f32: 0x7d,
   f64: 0x7c,
 })
+
+/** @param {string | undefined} type as the core names it */
+const isReference = (type = '') => !(type in TYPE_BYTES) && type !== 'v128'
+
+/**
+ * Whether a global of references, or what stands for it, holds null. Anything else is the host's own
+ * affair: the guest can't look into it.
+ * @param {unknown} value
+ * @param {boolean} mutable
+ * @param {string} key
+ */
+function isNull(value, mutable, key) {
+  if (value instanceof WebAssembly.Global) return value.value === null
+  if (!mutable) return value === null
+  throw new InvalidOptionError(key, `the option \`${key}\` must be a WebAssembly.Global`)
+}
 
 /**
  * The value of a global that fits an import of this type; V8 alone knows a global's own type.

@@ -179,11 +179,15 @@ pub struct ImportedTable {
     pub size: u64,
 }
 
-/// A JavaScript value for a global: i64 globals take a bigint, all other numeric ones a number.
+/// A JavaScript value for a global: i64 globals take a bigint, all other numeric ones a number, and those
+/// of references null, or whatever there is where they take any value of the host.
 #[derive(Clone, Copy, Debug)]
 pub enum GlobalValue {
     Number(f64),
     BigInt(i64),
+    Null,
+    /// A value that the guest can't look into.
+    Host,
 }
 
 /// What the guest sees through WASI preview 1.

@@ -9,7 +9,7 @@ use crate::compile::{self, Compiled};
 use crate::data_uses::names_data_segments;
 use crate::error::{Error, Result, Stage};
 use crate::execute::Finished;
-use crate::host::Host;
+use crate::host::{Host, stand_in};
 use crate::instrument::{Instrumented, instrument, probed_data, probed_elements};
 use crate::limits::Limits;
 use crate::module::{Module, section_id};
@@ -203,7 +203,17 @@ fn imports(
             Ok(Func::new(&mut *store, ty, trap).into())
         }
         (ExternType::Global(ty), Extern::Global(global)) => {
-            let value = global.get(&mut finished.store);
+            let value = match global.get(&mut finished.store) {
+                // References belong to their store.
+                Val::ExternRef(Some(value)) => {
+                    let index = stand_in::global_of(&value, &finished.store).unwrap_or_default();
+                    let value = stand_in::new(&mut *store, index);
+                    value
+                        .map_err(|error| failed("an imported global", &error))?
+                        .into()
+                }
+                value => value,
+            };
             let global = Global::new(&mut *store, ty, value);
             global
                 .map(Extern::from)

@@ -99,8 +99,11 @@ pub struct ImportName {
 pub struct ImportValue {
     pub module: String,
     pub name: String,
+    /// Absent for a reference.
     #[napi(ts_type = "number | bigint")]
-    pub value: JsNumber,
+    pub value: Option<JsNumber>,
+    /// Whether the reference is null.
+    pub null: bool,
 }
 
 #[napi(object, object_to_js = false)]
@@ -192,8 +195,10 @@ impl From<ImportValue> for ImportedGlobal {
             module: import.module,
             name: import.name,
             value: match import.value {
-                Either::A(number) => GlobalValue::Number(number),
-                Either::B(bigint) => GlobalValue::BigInt(bigint.get_i64().0),
+                Some(Either::A(number)) => GlobalValue::Number(number),
+                Some(Either::B(bigint)) => GlobalValue::BigInt(bigint.get_i64().0),
+                None if import.null => GlobalValue::Null,
+                None => GlobalValue::Host,
             },
         }
     }

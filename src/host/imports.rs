@@ -9,6 +9,7 @@ use crate::host::functions::{
 };
 use crate::host::preload::Preloaded;
 use crate::host::preview1;
+use crate::host::stand_in;
 use crate::limits::MemoryLimitHit;
 use crate::module::{Module, is_function};
 use crate::options::{GlobalValue, Imports, Options};
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use wasmparser::TypeRef;
 use wasmtime::{
     Caller, Extern, ExternType, Func, FuncType, Global, GlobalType, Linker, Memory, MemoryType,
-    Ref, Store, Table, TableType, Tag, Val, ValType,
+    Mutability, Ref, Store, Table, TableType, Tag, Val, ValType,
 };
 
 /// The guest called `proc_exit`.
@@ -95,11 +96,13 @@ pub fn check_kinds(module: &Module<'_>, options: &Options) -> Result<()> {
         let is_preloaded = preloads.any(|(name, _)| name == import.module);
         let kind = match import.ty {
             TypeRef::Func(_) | TypeRef::FuncExact(_) => continue,
-            TypeRef::Global(ty) if !ty.content_type.is_reference_type() => continue,
+            TypeRef::Global(ty) => match ty.content_type {
+                wasmparser::ValType::Ref(ty) if is_preloaded || !can_be_given(ty) => "global",
+                _ => continue,
+            },
             TypeRef::Table(ty) if ty.element_type.is_nullable() && !is_preloaded => continue,
             TypeRef::Memory(_) if !is_preloaded => continue,
             TypeRef::Tag(_) => continue,
-            TypeRef::Global(_) => "global",
             TypeRef::Table(_) => "table",
             TypeRef::Memory(_) => "memory",
         };
@@ -113,6 +116,11 @@ pub fn check_kinds(module: &Module<'_>, options: &Options) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Whether there is a value for a global of this type that init could see and the output could name.
+fn can_be_given(ty: wasmparser::RefType) -> bool {
+    ty.is_nullable() || ty.is_extern_ref() || ty == wasmparser::RefType::EXTERN
 }
 
 /// Looks for imports that nobody supplies, before anything is compiled: globals always, functions
@@ -219,6 +227,7 @@ pub fn resolve(
             .map_err(|error| Error::internal(Stage::Instantiate, format!("{error:#}")))?;
     }
     let mut externs = Vec::new();
+    let mut global_indices = 0..;
     for import in module.imports() {
         let (namespace, name) = (import.module(), import.name());
         let preloaded = supply
@@ -240,7 +249,8 @@ pub fn resolve(
                     .into()
             }
             ExternType::Global(ty) => {
-                match own_global(store, supply.options, namespace, name, &ty)? {
+                let index = global_indices.next().unwrap_or_default();
+                match own_global(store, supply.options, (namespace, name), &ty, index)? {
                     Some(global) => global.into(),
                     None => {
                         // A global of another type is as good as none.
@@ -357,33 +367,61 @@ fn not_supplied(store: &mut Store<Host>, module: &str, name: &str, ty: FuncType)
 fn own_global(
     store: &mut Store<Host>,
     options: &Options,
-    module: &str,
-    name: &str,
+    (module, name): (&str, &str),
     ty: &GlobalType,
+    index: u32,
 ) -> Result<Option<Global>> {
     let globals = options.imports.iter().flat_map(|imports| &imports.globals);
     let mut same = globals.filter(|global| global.module == module && global.name == name);
     let Some(global) = same.next() else {
         return Ok(None);
     };
-    let value = match global.value {
-        GlobalValue::Number(value) => HostValue::Number(value),
-        GlobalValue::BigInt(value) => HostValue::BigInt(value),
+    let number = |value: HostValue| {
+        let value = value_type(ty.content()).and_then(|ty| value.to(ty));
+        value.map(to_val)
     };
-    let value = value_type(ty.content()).and_then(|ty| value.to(ty));
+    let value = match (global.value, ty.content()) {
+        (GlobalValue::Number(value), _) => number(HostValue::Number(value)),
+        (GlobalValue::BigInt(value), _) => number(HostValue::BigInt(value)),
+        (GlobalValue::Null, ValType::Ref(ty)) if ty.is_nullable() => {
+            Some(Val::null_ref(ty.heap_type()))
+        }
+        (GlobalValue::Host, ValType::Ref(content))
+            if content.heap_type().is_extern() && ty.mutability() == Mutability::Const =>
+        {
+            let reference = stand_in::new(&mut *store, index);
+            Some(reference.map_err(|error| unavailable(&error))?.into())
+        }
+        _ => None,
+    };
     let Some(value) = value else {
         return Err(Error::option(
             format!("imports.{module}.{name}"),
             format!(
-                "the module wants a global of type {} there: i64 takes a bigint, \
-                 every other numeric type a number",
-                ty.content()
+                "the module wants a global of type {} there, {}",
+                ty.content(),
+                wanted(ty)
             ),
         ));
     };
-    let global = Global::new(store, ty.clone(), to_val(value));
+    let global = Global::new(store, ty.clone(), value);
     let global = global.map_err(|error| Error::internal(Stage::Instantiate, error.to_string()))?;
     Ok(Some(global))
+}
+
+/// What a global of this type takes.
+fn wanted(ty: &GlobalType) -> &'static str {
+    match ty.content() {
+        ValType::I64 => "which takes a bigint",
+        ValType::I32 | ValType::F32 | ValType::F64 => "which takes a number",
+        ValType::V128 => "which no value of JavaScript has: let the module define it itself",
+        ValType::Ref(content)
+            if content.heap_type().is_extern() && ty.mutability() == Mutability::Const =>
+        {
+            "which takes any value but null"
+        }
+        ValType::Ref(_) => "and null is the only reference that init can be given",
+    }
 }
 
 fn own_function(

@@ -9,6 +9,7 @@ pub mod imports;
 pub mod poll;
 pub mod preload;
 pub mod preview1;
+pub mod stand_in;
 pub mod wasi;
 
 use crate::limits::Limits;

@@ -13,6 +13,7 @@ pub fn encode(value: Value, ty: &[u8], bytes: &mut Vec<u8>) {
             bytes.extend_from_slice(heap_type(ty));
         }
         Value::Function(index) => Instruction::RefFunc(index).encode(bytes),
+        Value::Imported(global) => Instruction::GlobalGet(global).encode(bytes),
         Value::I31(value) => {
             Instruction::I32Const(value.cast_signed()).encode(bytes);
             Instruction::RefI31.encode(bytes);

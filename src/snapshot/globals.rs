@@ -58,20 +58,33 @@ impl Numbers {
     }
 }
 
-/// What the globals among the module's imports hold; nothing for those that hold references.
+/// What the globals among the module's imports hold, all of which the output is to define itself.
 ///
 /// # Errors
 ///
-/// `ERR_INTERNAL` where one holds no number.
-pub fn imported(imports: &[Extern], store: &mut Store<Host>) -> Result<Vec<Number>> {
+/// `ERR_UNSUPPORTED` where one holds a reference.
+pub fn imported(
+    module: &Module<'_>,
+    imports: &[Extern],
+    store: &mut Store<Host>,
+) -> Result<Vec<Number>> {
     let globals = imports.iter().filter_map(|import| match import {
         Extern::Global(global) => Some(*global),
         _ => None,
     });
-    let numbers = globals.map(|global| {
+    let names = module.imports_of(|ty| matches!(ty, TypeRef::Global(_)));
+    let numbers = globals.zip(names).map(|(global, (import, _))| {
         let value = global.get(&mut *store);
-        number(&value)
-            .ok_or_else(|| Error::internal(Stage::Snapshot, "an imported global is no number"))
+        number(&value).ok_or_else(|| {
+            Error::unsupported(
+                Stage::Snapshot,
+                format!(
+                    "the imported global `{}.{}` holds a reference, which only its importer can give: \
+                     leave 'global' out of `internalizeImports`",
+                    import.module, import.name
+                ),
+            )
+        })
     });
     numbers.collect()
 }
@@ -81,11 +94,12 @@ pub fn imported(imports: &[Extern], store: &mut Store<Host>) -> Result<Vec<Numbe
 /// # Errors
 ///
 /// `ERR_UNSUPPORTED`, naming the import.
-pub fn check_imported(module: &Module<'_>, changed: &[ChangedGlobal]) -> Result<()> {
+pub fn check_imported(module: &Module<'_>, changed: impl Iterator<Item = usize>) -> Result<()> {
+    let changed: Vec<usize> = changed.collect();
     let imports = module.imports_of(|ty| matches!(ty, TypeRef::Global(_)));
     match imports
         .enumerate()
-        .find(|(index, _)| changed.iter().any(|it| it.index == *index))
+        .find(|(index, _)| changed.contains(index))
     {
         Some((_, (import, _))) => Err(Error::unsupported(
             Stage::Snapshot,

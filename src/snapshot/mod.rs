@@ -49,7 +49,7 @@ pub struct Snapshot<'guest> {
     pub globals: Vec<ChangedGlobal>,
     /// Tables and globals that hold references.
     pub references: Changed,
-    /// What each imported global holds.
+    /// What each imported global holds, where they become the output's own.
     pub imported_globals: Vec<Number>,
     /// The module's memories, by index.
     pub memories: Vec<MemoryState<'guest>>,
@@ -89,7 +89,10 @@ pub fn snapshot<'guest>(
         imports,
         ..
     } = finished;
-    let imported_globals = globals::imported(imports, store)?;
+    let imported_globals = match internalize.globals {
+        true => globals::imported(module, imports, store)?,
+        false => Vec::new(),
+    };
     let mut private = Private {
         module,
         instrumented,
@@ -100,7 +103,9 @@ pub fn snapshot<'guest>(
     let changed = references.changed(&initial.references, &mut private)?;
     let globals = Numbers::read(&mut private)?.changed(&initial.numbers);
     if !internalize.globals {
-        globals::check_imported(module, &globals)?;
+        let numbers = globals.iter().map(|global| global.index);
+        let references = changed.globals.iter().map(|global| global.index);
+        globals::check_imported(module, numbers.chain(references))?;
     }
     let mut dropped_data = Vec::new();
     for segment in probed_data(module) {

@@ -5,7 +5,7 @@
 //! `i31`: other objects live in a heap that the output does not carry.
 
 use crate::error::{Error, Result, Stage};
-use crate::host::Host;
+use crate::host::{Host, stand_in};
 use crate::module::Module;
 use crate::referable::{Place, Referable, referable};
 use crate::snapshot::private::Private;
@@ -19,7 +19,9 @@ pub enum Reference {
     /// The address of wasmtime's record of the function.
     Function(usize),
     I31(u32),
-    /// A host value, an exception, or a garbage-collected object.
+    /// The host value that an imported global holds, by its index.
+    Imported(u32),
+    /// Another host value, an exception, or a garbage-collected object.
     Object,
 }
 
@@ -99,6 +101,7 @@ impl References {
         let mut value = |reference: Reference, place: &dyn Fn() -> String| match reference {
             Reference::Null => Ok(Value::Null),
             Reference::I31(value) => Ok(Value::I31(value)),
+            Reference::Imported(global) => Ok(Value::Imported(global)),
             Reference::Object => Err(object(&place())),
             Reference::Function(address) => {
                 let functions = match &mut functions {
@@ -152,6 +155,8 @@ pub enum Value {
     /// By index.
     Function(u32),
     I31(u32),
+    /// What an imported global holds, by its index.
+    Imported(u32),
 }
 
 /// One of the module's own tables, with all its slots.
@@ -250,6 +255,9 @@ fn reference(scope: &mut RootScope<&mut Store<Host>>, value: &Ref) -> Result<Ref
                 .as_i31(&*scope)
                 .map_err(|error| Error::internal(Stage::Snapshot, format!("{error:#}")))?;
             Ok(i31.map_or(Reference::Object, |i31| Reference::I31(i31.get_u32())))
+        }
+        Ref::Extern(Some(value)) => {
+            Ok(stand_in::global_of(value, &*scope).map_or(Reference::Object, Reference::Imported))
         }
         _ => Ok(Reference::Object),
     }
