@@ -408,6 +408,42 @@ test('imports of all kinds become definitions before those that there are, with 
   assert.deepEqual(inspect(output).imports, [{ module: 'env', name: 'f', kind: 'function' }])
 })
 
+for (const kinds of /** @type {Array<Array<'memory' | 'table' | 'global'>>} */ ([
+  ['memory'],
+  ['table'],
+  ['global'],
+  ['memory', 'global'],
+])) {
+  test(`imports of some kinds become definitions among others: ${kinds}`, async () => {
+    const { output } = await compare(
+      `(module (type $number (func (result i32)))
+        (import "env" "memory" (memory 1)) (import "env" "table" (table $t 2 funcref))
+        (import "env" "base" (global $g i32)) (import "env" "f" (func $f (result i32)))
+        (elem declare func $f)
+        (func (export "t") (param i32) (result i32) (call_indirect $t (type $number) (local.get 0)))
+        (func (export "m") (param i32) (result i32) (i32.load (local.get 0)))
+        (func (export "wizer.initialize")
+          (table.set $t (i32.const 1) (ref.func $f))
+          (i32.store (i32.const 64) (global.get $g))))`,
+      {
+        options: { internalizeImports: kinds, imports: { env: { base: 7 } } },
+        imports: fresh({ base: 7, f: () => 5 }),
+        calls: [
+          { call: 't', with: [1], gives: 5 },
+          { call: 'm', with: [64], gives: 7 },
+        ],
+      },
+    )
+    const left = inspect(output).imports.map(({ kind }) => kind)
+    assert.deepEqual(
+      left,
+      ['memory', 'table', 'global', 'function'].filter(
+        (kind) => !(/** @type {string[]} */ (kinds).includes(kind)),
+      ),
+    )
+  })
+}
+
 test('imports that only a preloaded module could give stay refused where they are state', async () => {
   const preload = { env: await assemble('(module (memory (export "memory") 1))') }
   const wasm = await assemble(

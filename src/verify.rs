@@ -194,15 +194,21 @@ fn imports(
     compiled: &Compiled,
     finished: &mut Finished,
 ) -> Result<Vec<Extern>> {
-    let pairs = compiled.module.imports().zip(&finished.imports);
-    let imports = pairs.map(|(import, seen)| match (import.ty(), seen) {
+    let mut seen = finished.imports.iter();
+    let imports = compiled.module.imports().map(|import| {
+        let ty = import.ty();
+        // All imports of a kind may have become the output's own; of the other kinds, none has.
+        let seen = seen.find(|seen| is_of_kind(seen, &ty));
+        (import, ty, seen)
+    });
+    let imports = imports.map(|(import, ty, seen)| match (ty, seen) {
         (ExternType::Func(ty), _) => {
             let trap = |_: wasmtime::Caller<'_, Host>, _: &[Val], _: &mut [Val]| {
                 Err(wasmtime::Error::msg("no code runs on instantiation"))
             };
             Ok(Func::new(&mut *store, ty, trap).into())
         }
-        (ExternType::Global(ty), Extern::Global(global)) => {
+        (ExternType::Global(ty), Some(Extern::Global(global))) => {
             let value = match global.get(&mut finished.store) {
                 // References belong to their store.
                 Val::ExternRef(Some(value)) => {
@@ -225,7 +231,7 @@ fn imports(
         (ExternType::Memory(ty), _) => Memory::new(&mut *store, ty)
             .map(Extern::from)
             .map_err(|error| failed("an imported memory", &error)),
-        (ExternType::Table(ty), Extern::Table(seen)) => {
+        (ExternType::Table(ty), Some(Extern::Table(seen))) => {
             // It may have been larger from the beginning.
             let null = || Ref::null(ty.element().heap_type());
             let size = seen.size(&finished.store);
@@ -244,6 +250,20 @@ fn imports(
         )),
     });
     imports.collect()
+}
+
+fn is_of_kind(value: &Extern, ty: &ExternType) -> bool {
+    matches!(
+        (value, ty),
+        (Extern::Func(_), ExternType::Func(_))
+            | (Extern::Global(_), ExternType::Global(_))
+            | (
+                Extern::Memory(_) | Extern::SharedMemory(_),
+                ExternType::Memory(_)
+            )
+            | (Extern::Table(_), ExternType::Table(_))
+            | (Extern::Tag(_), ExternType::Tag(_))
+    )
 }
 
 fn failed(what: &str, error: &wasmtime::Error) -> Error {
