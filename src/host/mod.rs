@@ -5,6 +5,7 @@ pub mod descriptors;
 pub mod deterministic;
 pub mod files;
 pub mod functions;
+pub mod guest;
 pub mod imports;
 pub mod poll;
 pub mod preload;

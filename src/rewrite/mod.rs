@@ -24,7 +24,9 @@
 //! always, any other section where nothing in it differs. The buffer has the output's exact size
 //! from the beginning, and every byte of memory goes into it straight from the guest.
 
+mod data;
 mod elements;
+mod exports;
 mod folding;
 mod imports;
 mod reference;
@@ -32,17 +34,17 @@ mod start;
 mod tables;
 
 use crate::error::{Error, Result, Stage};
-use crate::module::{Module, REACTOR_INIT, section_id, section_rank};
-use crate::options::{Internalize, Options, Rename};
-use crate::segments::{Layout, Original, Segment, header_len, passive_header_len, wrap_i32};
+use crate::module::{Module, section_id, section_rank};
+use crate::options::{Internalize, Options};
+use crate::segments::Layout;
 use crate::snapshot::Snapshot;
 use crate::snapshot::globals::Number;
-use crate::snapshot::once::FILLING;
+use data::DataSection;
+pub use exports::check_renames;
 use folding::folded;
 use start::Start;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::ops::Range;
+use std::collections::VecDeque;
 use wasm_encoder::{ConstExpr, Encode};
 use wasmparser::{BinaryReader, ConstExpr as ConstantExpression};
 
@@ -157,7 +159,7 @@ impl<'a> Parts<'_, 'a> {
                 section_id::START => None,
                 id if MADE.contains(&id) => Some(self.made(id)?),
                 section_id::IMPORT => Some(imports::rewrite(module, snapshot, options.internalize)),
-                section_id::EXPORT => Some(exports(module, init_func, options)?),
+                section_id::EXPORT => Some(exports::rewrite(module, init_func, options)?),
                 section_id::DATA => {
                     pieces.push(Piece::Data);
                     None
@@ -336,259 +338,4 @@ fn constant(value: Number) -> ConstExpr {
         Number::F64(bits) => ConstExpr::f64_const(wasm_encoder::Ieee64::new(bits)),
         Number::V128(value) => ConstExpr::v128_const(value.cast_signed()),
     }
-}
-
-/// Exports without those that must not run again, renamed as asked.
-///
-/// A rename takes effect on the input's names all at once: `{ a: 'b', b: 'c' }` shifts, and a
-/// destination that is not itself renamed is overwritten.
-fn exports(module: &Module<'_>, init_func: &str, options: &Options) -> Result<Rewritten> {
-    let removed: HashSet<&str> = removed_exports(module, init_func, options).collect();
-    if removed.is_empty() && options.rename_funcs.is_empty() {
-        return Ok(Rewritten::Unchanged);
-    }
-    let destination_of: HashMap<&str, &str> = options
-        .rename_funcs
-        .iter()
-        .map(|rename| (rename.source.as_str(), rename.destination.as_str()))
-        .collect();
-    let overwritten: HashSet<&str> = destination_of.values().copied().collect();
-    let mut entries = Vec::new();
-    for export in &module.exports {
-        let name = match destination_of.get(export.name) {
-            _ if removed.contains(export.name) => continue,
-            Some(destination) => destination,
-            None if overwritten.contains(export.name) => continue,
-            None => export.name,
-        };
-        let mut entry = Vec::new();
-        name.encode(&mut entry);
-        entry.push(export_kind_byte(export.kind));
-        export.index.encode(&mut entry);
-        entries.push(entry);
-    }
-    Ok(Rewritten::Contents(vector(entries.iter())))
-}
-
-/// The names that the output does not export.
-fn removed_exports<'m>(
-    module: &'m Module<'_>,
-    init_func: &'m str,
-    options: &Options,
-) -> impl Iterator<Item = &'m str> {
-    let reactor = module.has_reactor_init().then_some(REACTOR_INIT);
-    let init = (!options.keep_init_func).then_some(init_func);
-    reactor.into_iter().chain(init)
-}
-
-/// Refuses renames that the module does not fit, before anything is compiled.
-///
-/// # Errors
-///
-/// `ERR_INVALID_OPTION`, naming the export.
-pub fn check_renames(module: &Module<'_>, init_func: &str, options: &Options) -> Result<()> {
-    let mut sources = HashSet::new();
-    let mut destinations = HashSet::new();
-    for Rename {
-        destination,
-        source,
-    } in &options.rename_funcs
-    {
-        let problem = if module.export(source).is_none() {
-            format!("the module exports no `{source}` that could become `{destination}`")
-        } else if removed_exports(module, init_func, options).any(|removed| removed == source) {
-            format!(
-                "`{source}` can't become `{destination}`, as it is removed after it has run; \
-                 `keepInitFunc` keeps the init function"
-            )
-        } else if !sources.insert(source) {
-            format!("`{source}` is renamed twice")
-        } else if !destinations.insert(destination) {
-            format!("two exports are renamed to `{destination}`")
-        } else {
-            continue;
-        };
-        return Err(Error::option("renameFuncs", problem));
-    }
-    Ok(())
-}
-
-/// Section 5.5.10 of the core specification; an exact function is exported as a function.
-fn export_kind_byte(kind: wasmparser::ExternalKind) -> u8 {
-    use wasmparser::ExternalKind as Kind;
-    match kind {
-        Kind::Func => 0,
-        Kind::Table => 1,
-        Kind::Memory => 2,
-        Kind::Global => 3,
-        Kind::Tag => 4,
-        Kind::FuncExact => 0x20,
-    }
-}
-
-/// The data section: original segments that must keep their index, and the snapshot's.
-struct DataSection<'s> {
-    module: &'s Module<'s>,
-    snapshot: &'s Snapshot<'s>,
-    layout: &'s Layout,
-    /// 0 where there is no segment, and so no section.
-    contents_len: usize,
-}
-
-/// A passive segment without data: flags and length. It behaves as a dropped segment does.
-const EMPTY_SEGMENT: [u8; 2] = [1, 0];
-
-/// What stands at one index of the data section.
-enum Entry<'l> {
-    Original(usize),
-    Snapshot(&'l Segment),
-    Empty,
-}
-
-impl<'s> DataSection<'s> {
-    fn measure(
-        module: &'s Module<'s>,
-        snapshot: &'s Snapshot<'s>,
-        layout: &'s Layout,
-    ) -> Result<Self> {
-        let mut section = Self {
-            module,
-            snapshot,
-            layout,
-            contents_len: 0,
-        };
-        if layout.segment_count() == 0 && module.section(section_id::DATA).is_none() {
-            return Ok(section);
-        }
-        let entries = section.entries().map(|entry| section.entry_len(&entry));
-        let len = unsigned(layout.segment_count()).len() + entries.sum::<usize>();
-        // The length of a section is an unsigned 32-bit integer.
-        if u32::try_from(len).is_err() {
-            return Err(Error::unsupported(
-                Stage::Rewrite,
-                format!(
-                    "{len} bytes of live memory do not fit one data section of 4 GiB: \
-                     let init release memory it no longer needs"
-                ),
-            ));
-        }
-        section.contents_len = len;
-        Ok(section)
-    }
-
-    fn len(&self) -> usize {
-        match self.contents_len {
-            0 => 0,
-            len => 1 + unsigned(len).len() + len,
-        }
-    }
-
-    fn write(&self, output: &mut Vec<u8>) {
-        if self.contents_len == 0 {
-            return;
-        }
-        output.push(section_id::DATA);
-        self.contents_len.encode(output);
-        self.layout.segment_count().encode(output);
-        for entry in self.entries() {
-            match entry {
-                Entry::Original(index) => {
-                    output.extend_from_slice(
-                        &self.module.bytes[self.module.data[index].range.clone()],
-                    );
-                }
-                Entry::Snapshot(segment) => self.write_segment(segment, output),
-                Entry::Empty => output.extend_from_slice(&EMPTY_SEGMENT),
-            }
-        }
-    }
-
-    fn entries(&self) -> impl Iterator<Item = Entry<'s>> + use<'s> {
-        let mut segments = self.layout.segments.iter();
-        let mut originals = self.layout.originals.iter().enumerate();
-        std::iter::from_fn(move || match originals.next() {
-            Some((index, Original::Kept)) => Some(Entry::Original(index)),
-            Some((_, Original::Free)) => {
-                Some(segments.next().map_or(Entry::Empty, Entry::Snapshot))
-            }
-            None => segments.next().map(Entry::Snapshot),
-        })
-    }
-
-    fn entry_len(&self, entry: &Entry<'_>) -> usize {
-        match entry {
-            Entry::Original(index) => self.module.data[*index].range.len(),
-            Entry::Snapshot(segment) if self.is_passive(segment) => {
-                passive_header_len(&segment.range) + segment.range.len()
-            }
-            Entry::Snapshot(segment) => {
-                let memory = self.snapshot.memories[segment.memory].index;
-                let memory64 = self.module.memories[memory].memory64;
-                header_len(memory, memory64, &segment.range) + segment.range.len()
-            }
-            Entry::Empty => EMPTY_SEGMENT.len(),
-        }
-    }
-
-    /// Whether the start function fills the memory of this segment.
-    fn is_passive(&self, segment: &Segment) -> bool {
-        let memory = self.snapshot.memories[segment.memory].index;
-        self.snapshot.is_filled_once(memory)
-    }
-
-    /// The segments of one memory, by their index in the section.
-    fn segments_of(&self, memory: usize) -> impl Iterator<Item = (usize, Range<usize>)> + use<'s> {
-        let snapshot = self.snapshot;
-        self.entries()
-            .enumerate()
-            .filter_map(move |(index, entry)| match entry {
-                Entry::Snapshot(segment) if snapshot.memories[segment.memory].index == memory => {
-                    Some((index, segment.range.clone()))
-                }
-                _ => None,
-            })
-    }
-
-    /// Section 5.5.14 of the core specification: flags 0 for memory 0, 1 for a passive segment, 2 and
-    /// an index for other memories.
-    fn write_segment(&self, segment: &Segment, output: &mut Vec<u8>) {
-        let state = &self.snapshot.memories[segment.memory];
-        if self.is_passive(segment) {
-            output.push(1);
-            state.bytes[segment.range.clone()].encode(output);
-            self.mark_filling(segment, output);
-            return;
-        }
-        if state.index == 0 {
-            output.push(0);
-        } else {
-            output.push(2);
-            state.index.encode(output);
-        }
-        let address = segment.range.start;
-        let offset = if self.module.memories[state.index].memory64 {
-            ConstExpr::i64_const((address as u64).cast_signed())
-        } else {
-            ConstExpr::i32_const(wrap_i32(address))
-        };
-        offset.encode(output);
-        state.bytes[segment.range.clone()].encode(output);
-    }
-
-    /// In a segment that was just written: until the memory is filled, others have to wait.
-    fn mark_filling(&self, segment: &Segment, output: &mut [u8]) {
-        let address = self.snapshot.once.map(|once| once.address);
-        let address = address.and_then(|address| usize::try_from(address).ok());
-        if let Some(address) = address.filter(|address| segment.range.contains(address)) {
-            let from_the_end = segment.range.end - address;
-            let at = output.len() - from_the_end;
-            output[at] = FILLING;
-        }
-    }
-}
-
-fn unsigned(value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    value.encode(&mut bytes);
-    bytes
 }
