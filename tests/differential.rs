@@ -1,17 +1,24 @@
-//! Generated modules go through a whole run, and both the original and the output through V8.
+//! Generated modules go through a whole run, and both the original and the output through an oracle:
+//! V8 with all that it has of WebAssembly, wasmtime with all proposals that the package takes.
 //!
-//! *Init, then run* in V8 must be what *run the output* in V8 is: every bit of globals, memories,
-//! tables and passive segments, every result and every trap. Where init fails here it must fail
-//! there, in the same way.
+//! *Init, then run* must be what *run the output* is: every bit of globals, memories, tables and passive
+//! segments, every result, every trap and every exception. Where init fails here it must fail there, in
+//! the same way. And all that refers to something by its index means the same in the output.
 //!
-//! `DIFFERENTIAL_SEEDS` sets how many modules (2,000 by default), `DIFFERENTIAL_SEED` runs one.
+//! `DIFFERENTIAL_SEEDS` sets how many modules each oracle gets (7,500 by default), `DIFFERENTIAL_SEED`
+//! runs one.
 
 #[path = "differential/append.rs"]
 mod append;
 #[path = "differential/canonical.rs"]
 mod canonical;
+#[path = "differential/case.rs"]
+mod case;
+#[path = "differential/confirm.rs"]
+mod confirm;
 #[path = "differential/generate.rs"]
 mod generate;
+#[expect(dead_code, reason = "the corpus compares without imports")]
 #[path = "differential/native.rs"]
 mod native;
 #[path = "differential/oracle.rs"]
@@ -20,39 +27,62 @@ mod oracle;
 mod rng;
 #[path = "differential/shape.rs"]
 mod shape;
+#[path = "differential/structure.rs"]
+mod structure;
+#[path = "differential/supply.rs"]
+mod supply;
+#[path = "differential/totals.rs"]
+mod totals;
+#[path = "differential/uses.rs"]
+mod uses;
 #[path = "differential/values.rs"]
 mod values;
 
-use generate::{Features, generate};
-use oracle::{Case, Expected, Oracle, Verdict};
-use rng::Rng;
-use shape::Shape;
-use std::collections::BTreeMap;
+use case::{Case, Setting, Verdict, original, run};
+use generate::{ALL_FEATURES, Features};
+use oracle::Oracle;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
-use wasm_preinit::module::{Module, section_id};
-use wasm_preinit::{EngineChoice, Error, ErrorKind, Options, Stage};
+use totals::{MANY_SEEDS, Totals, keep};
+use wasm_preinit::{EngineChoice, Tier};
 
-const DEFAULT_SEEDS: u64 = 2_000;
+const DEFAULT_SEEDS: u64 = 7_500;
 
-/// Cases that one process of the other engine gets.
+/// Cases that are judged together: in one process, where the oracle is one.
 const BATCH_CASES: u64 = 100;
 
 /// What a guest may use of the stack, and as much again for the engine.
 const STACK_BYTES: usize = 2 * wasm_preinit::DEFAULT_MAX_STACK_BYTES;
 
-/// The share of modules that must have been pre-initialized and compared, so that no mistake in
-/// generating them turns the test into one that tests nothing.
-const LEAST_EFFECTIVE_PERCENT: usize = 60;
-
 #[test]
 fn running_the_output_in_v8_is_init_then_run_in_v8() {
-    let seeds = seeds();
     let oracle = Oracle::find();
+    let setting = Setting {
+        features: oracle.features.clone(),
+        other_engine: true,
+    };
+    let totals = judge_all(&setting, &|cases| oracle.judge(cases));
+    totals.assert("V8", &LEAST_IN_V8);
+}
+
+#[test]
+fn running_the_output_in_wasmtime_is_init_then_run_in_wasmtime_whatever_the_proposals() {
+    let setting = Setting {
+        features: ALL_FEATURES.map(String::from).into(),
+        other_engine: false,
+    };
+    let totals = judge_all(&setting, &|cases| {
+        cases.iter().map(confirm::judge).collect()
+    });
+    totals.assert("wasmtime", &LEAST_IN_WASMTIME);
+}
+
+/// Runs all seeds, and has the oracle judge what comes out.
+fn judge_all(setting: &Setting, judge: &(dyn Fn(&[Case]) -> Vec<Verdict> + Sync)) -> Totals {
+    let seeds = seeds();
     let next = AtomicU64::new(seeds.start);
     let totals = Mutex::new(Totals::default());
     let work = || {
@@ -62,7 +92,7 @@ fn running_the_output_in_v8_is_init_then_run_in_v8() {
             if start >= end {
                 break;
             }
-            let batch = Totals::of(start..end, &oracle);
+            let batch = judge_batch(start..end, setting, judge);
             let mut totals = totals.lock().expect("no worker panics with the lock");
             totals.add(batch);
         }
@@ -73,92 +103,71 @@ fn running_the_output_in_v8_is_init_then_run_in_v8() {
             spawn(scope, work);
         }
     });
-    let totals = totals.into_inner().expect("no worker panics with the lock");
-    println!("{}", totals.summary());
-    assert!(
-        totals.failures.is_empty(),
-        "{} of {} modules:\n{}",
-        totals.failures.len(),
-        totals.seeds,
-        totals.failures.join("\n")
-    );
-    assert_enough(totals.compared, totals.seeds);
+    totals.into_inner().expect("no worker panics with the lock")
 }
 
-#[test]
-fn running_the_output_in_wasmtime_is_init_then_run_in_wasmtime_whatever_the_proposals() {
-    let seeds = seeds();
-    let features = [
-        "custom_page_sizes",
-        "extended_const",
-        "memory64",
-        "multi_memory",
-        "table64",
-        "tail_call",
-        "wide_arithmetic",
-    ];
-    let features: Features = features.map(String::from).into();
-    // A fifth of the seeds, as each is compiled three times, mostly by the slower compiler.
-    let seeds = seeds.step_by(5);
-    let count = || {
-        seeds
-            .clone()
-            .filter(|&seed| outputs_agree(seed, &features))
-            .count()
-    };
-    let compared = std::thread::scope(|scope| spawn(scope, count).join());
-    let compared = compared.expect("all outputs are right");
-    println!("{compared} modules with more proposals pre-initialized and compared");
-    assert_enough(compared, seeds.count());
-}
-
-/// Whether init ends well; it panics where the output is wrong.
-fn outputs_agree(seed: u64, features: &Features) -> bool {
-    let original = original(seed, features, false);
-    let problem = match run(&original, EngineChoice::Auto) {
-        Ok(output) => check_output(&original, &output).err().or_else(|| {
-            native::compare(&original, &output).unwrap_or_else(|e| Some(e.to_string()))
-        }),
-        Err(error) => match expected_end(&original, &error) {
-            Ok(_) => return false,
-            Err(problem) => Some(problem),
-        },
-    };
-    if let Some(problem) = problem {
-        let place = keep(seed, "original", &original);
-        panic!("seed {seed}: {problem} ({})", place.display());
+fn judge_batch(
+    seeds: Range<u64>,
+    setting: &Setting,
+    judge: &(dyn Fn(&[Case]) -> Vec<Verdict> + Sync),
+) -> Totals {
+    let mut totals = Totals::default();
+    let mut cases = Vec::new();
+    for seed in seeds {
+        totals.seeds += 1;
+        let (original, supply) = original(seed, setting);
+        match catch_unwind(AssertUnwindSafe(|| Case::new(seed, &original, supply))) {
+            Ok(Ok(case)) => cases.push(case),
+            Ok(Err(problem)) => totals.fail(seed, &original, &problem),
+            Err(_) => totals.fail(seed, &original, "it panicked"),
+        }
     }
-    true
+    let verdicts = judge(&cases);
+    for (case, verdict) in cases.into_iter().zip(verdicts) {
+        totals.count(case, verdict);
+    }
+    totals
 }
 
 #[test]
 fn both_compilers_leave_the_same_bytes_whatever_nans_the_module_makes() {
-    let seeds = seeds();
+    // Not all seeds, as each is compiled by the slower compiler as well.
+    const ONE_IN: usize = 10;
+    // The baseline compiler takes no module with `externref`.
     let features = ["extended_const", "memory64", "multi_memory", "tail_call"];
-    let features: Features = features.map(String::from).into();
+    let setting = Setting {
+        features: Features::from(features.map(String::from)),
+        other_engine: false,
+    };
     let compare = || {
-        // A tenth of the seeds, as each is compiled by the slower compiler as well.
-        let seeds = seeds.step_by(10);
-        seeds
-            .filter(|&seed| compilers_agree(seed, &features))
-            .count()
+        let seeds = seeds().step_by(ONE_IN);
+        let compared = seeds.map(|seed| usize::from(compilers_agree(seed, &setting)));
+        compared.fold((0, 0), |(all, same), one| (all + 1, same + one))
     };
     let compared = std::thread::scope(|scope| spawn(scope, compare).join());
-    let compared = compared.expect("both compilers leave the same bytes");
-    println!("{compared} modules pre-initialized by both compilers");
+    let (seeds, compared) = compared.expect("both compilers leave the same bytes");
+    println!("{compared} of {seeds} modules pre-initialized by both compilers");
+    assert!(seeds < MANY_SEEDS / ONE_IN || compared * 2 >= seeds);
 }
 
-/// Whether init ends well; it panics where that or the output depends on the compiler.
-fn compilers_agree(seed: u64, features: &Features) -> bool {
-    let original = original(seed, features, false);
+/// Whether both compilers have run init to its end; it panics where that or the output depends on the
+/// compiler.
+fn compilers_agree(seed: u64, setting: &Setting) -> bool {
+    let (original, supply) = original(seed, setting);
+    let run = |engine| run(&original, &supply, engine);
+    let (auto, optimizing) = (run(EngineChoice::Auto), run(EngineChoice::Optimizing));
     // The optimizing compiler moves some traps, so frames may differ.
-    let run = |engine| run(&original, engine).map_err(|failure| failure.code());
-    let baseline = run(EngineChoice::Auto);
-    if baseline != run(EngineChoice::Optimizing) {
+    let agree = match (&auto, &optimizing) {
+        (Ok(one), Ok(other)) => one.wasm == other.wasm,
+        (Err(one), Err(other)) => one.code() == other.code(),
+        _ => false,
+    };
+    if !agree {
         let place = keep(seed, "original", &original);
         panic!("seed {seed}: the compilers differ on {}", place.display());
     }
-    baseline.is_ok()
+    let report = auto.ok().and_then(|initialized| initialized.report);
+    report.is_some_and(|report| report.tier == Tier::Baseline)
 }
 
 /// A thread with a stack that is large enough for any guest.
@@ -169,15 +178,6 @@ fn spawn<'scope, T: Send + 'scope>(
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
     let spawned = thread.spawn_scoped(scope, work);
     spawned.expect("threads can be started")
-}
-
-fn assert_enough(compared: usize, seeds: usize) {
-    let enough = compared * 100 >= seeds * LEAST_EFFECTIVE_PERCENT;
-    // A few seeds may all be bad ones.
-    assert!(
-        enough || seeds < 100,
-        "only {compared} of {seeds} modules were compared"
-    );
 }
 
 fn seeds() -> Range<u64> {
@@ -195,170 +195,86 @@ fn seeds() -> Range<u64> {
     }
 }
 
-fn original(seed: u64, features: &Features, canonical_nans: bool) -> Vec<u8> {
-    let mut rng = Rng::new(seed);
-    let generated = generate(&mut rng, features, canonical_nans);
-    append::append(&generated, canonical_nans, &mut rng)
-}
+/// Of a thousand modules, how many must have used what at least: some two fifths of what they do.
+const LEAST_IN_V8: [(&str, usize); 30] = [
+    ("added element segment", 23),
+    ("baseline compiler", 52),
+    ("changed numeric global", 238),
+    ("changed reference global", 7),
+    ("changed table", 52),
+    ("data.drop", 86),
+    ("dropped data segment", 31),
+    ("dropped element segment", 12),
+    ("elem.drop", 60),
+    ("grown memory", 63),
+    ("grown table", 65),
+    ("imported global", 26),
+    ("imported memory", 6),
+    ("imported reference", 12),
+    ("imported table", 28),
+    ("internalized global", 15),
+    ("internalized memory", 3),
+    ("internalized table", 14),
+    ("kept value of an import", 1),
+    ("memory.copy", 64),
+    ("memory.fill", 65),
+    ("memory.init", 140),
+    ("memory64", 22),
+    ("ref.func", 58),
+    ("table.copy", 47),
+    ("table.fill", 41),
+    ("table.grow", 44),
+    ("table.init", 85),
+    ("table.set", 83),
+    ("tail call", 11),
+];
 
-fn run(original: &[u8], engine: EngineChoice) -> Result<Vec<u8>, Error> {
-    let options = Options {
-        engine,
-        verify: true,
-        ..Options::default()
-    };
-    wasm_preinit::initialize(original, &options).map(|initialized| initialized.wasm)
-}
-
-/// What became of a number of seeds.
-#[derive(Default)]
-struct Totals {
-    seeds: usize,
-    compared: usize,
-    /// Init ended as the original does in V8, by how it ended.
-    confirmed: BTreeMap<String, usize>,
-    stack_exhausted: usize,
-    failures: Vec<String>,
-}
-
-impl Totals {
-    fn of(seeds: Range<u64>, oracle: &Oracle) -> Self {
-        let mut totals = Self::default();
-        let mut cases = Vec::new();
-        for seed in seeds {
-            totals.seeds += 1;
-            let original = original(seed, &oracle.features, true);
-            match catch_unwind(AssertUnwindSafe(|| case(seed, &original))) {
-                Ok(Ok(case)) => cases.push(case),
-                Ok(Err(problem)) => totals.fail(seed, &original, &problem),
-                Err(_) => totals.fail(seed, &original, "it panicked"),
-            }
-        }
-        let verdicts = oracle.judge(&cases);
-        for (case, verdict) in cases.into_iter().zip(verdicts) {
-            match verdict {
-                Verdict::Same if matches!(case.expected, Expected::Initialized(_)) => {
-                    totals.compared += 1;
-                }
-                Verdict::Same => {
-                    *totals
-                        .confirmed
-                        .entry(case.expected.to_string())
-                        .or_default() += 1
-                }
-                Verdict::StackExhausted => totals.stack_exhausted += 1,
-                Verdict::Different(detail) => {
-                    if let Expected::Initialized(output) = &case.expected {
-                        keep(case.seed, "output", output);
-                    }
-                    totals.fail(case.seed, &case.original, &detail);
-                }
-            }
-        }
-        totals
-    }
-
-    fn fail(&mut self, seed: u64, original: &[u8], problem: &str) {
-        let place = keep(seed, "original", original);
-        self.failures
-            .push(format!("seed {seed}: {problem} ({})", place.display()));
-    }
-
-    fn add(&mut self, other: Self) {
-        self.seeds += other.seeds;
-        self.compared += other.compared;
-        self.stack_exhausted += other.stack_exhausted;
-        for (end, count) in other.confirmed {
-            *self.confirmed.entry(end).or_default() += count;
-        }
-        self.failures.extend(other.failures);
-    }
-
-    fn summary(&self) -> String {
-        let confirmed: Vec<String> = self
-            .confirmed
-            .iter()
-            .map(|(end, count)| format!("{count} {end}"))
-            .collect();
-        format!(
-            "{} modules: {} pre-initialized and compared; init ended as in V8 with: {}; \
-             stack of V8 exhausted: {}; different: {}",
-            self.seeds,
-            self.compared,
-            confirmed.join(", "),
-            self.stack_exhausted,
-            self.failures.len()
-        )
-    }
-}
-
-/// Runs one module and says what V8 must find.
-fn case(seed: u64, original: &[u8]) -> Result<Case, String> {
-    let engine = if seed.is_multiple_of(2) {
-        EngineChoice::Auto
-    } else {
-        EngineChoice::Optimizing
-    };
-    let expected = match run(original, engine) {
-        Ok(output) => {
-            check_output(original, &output)?;
-            Expected::Initialized(output)
-        }
-        Err(error) => expected_end(original, &error)?,
-    };
-    Ok(Case {
-        seed,
-        host_results: Shape::read(original).host_results(),
-        original: original.to_vec(),
-        expected,
-    })
-}
-
-/// How init must end in V8, given how it ended here.
-fn expected_end(original: &[u8], error: &Error) -> Result<Expected, String> {
-    match error.kind() {
-        ErrorKind::Trap { kind, .. } => Ok(Expected::Trap(kind.name())),
-        ErrorKind::StackLimit { .. } => Ok(Expected::Stack),
-        ErrorKind::ImportCalled { module, name, .. } => {
-            let original = Module::parse(original).map_err(|error| error.to_string())?;
-            let mut imports = original.imports.iter();
-            let position = imports.position(|known| known.module == module && known.name == name);
-            let position = position.ok_or_else(|| format!("there is no import {module}.{name}"))?;
-            Ok(Expected::Import(position))
-        }
-        // Init has run to its end, and left something that the output can't hold.
-        ErrorKind::Unsupported(_) if error.stage() == Stage::Snapshot => Ok(Expected::Returns),
-        _ => Err(format!("{} {error}", error.code())),
-    }
-}
-
-/// What holds of every output: it is valid, and code and custom sections are as they were.
-fn check_output(original: &[u8], output: &[u8]) -> Result<(), String> {
-    let features = wasmparser::WasmFeatures::all();
-    wasmparser::Validator::new_with_features(features)
-        .validate_all(output)
-        .map_err(|error| format!("the output is not valid: {error}"))?;
-    let kept = |wasm: &[u8]| {
-        let module = Module::parse(wasm).map_err(|error| error.to_string())?;
-        let sections = module.sections.iter();
-        let kept =
-            sections.filter(|section| matches!(section.id, section_id::CUSTOM | section_id::CODE));
-        Ok::<_, String>(
-            kept.map(|section| wasm[section.range.clone()].to_vec())
-                .collect::<Vec<_>>(),
-        )
-    };
-    if kept(original)? == kept(output)? {
-        Ok(())
-    } else {
-        Err("a custom section or the code section has changed".to_owned())
-    }
-}
-
-/// Writes bytes where a person can look at them.
-fn keep(seed: u64, what: &str, wasm: &[u8]) -> PathBuf {
-    let name = format!("differential-{seed}-{what}.wasm");
-    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&place, wasm).expect("the target directory can be written to");
-    place
-}
+const LEAST_IN_WASMTIME: [(&str, usize); 47] = [
+    ("added element segment", 22),
+    ("array.new", 5),
+    ("atomic", 26),
+    ("baseline compiler", 14),
+    ("call_ref", 13),
+    ("changed numeric global", 196),
+    ("changed reference global", 6),
+    ("changed table", 51),
+    ("custom page sizes", 151),
+    ("data.drop", 65),
+    ("dropped data segment", 25),
+    ("dropped element segment", 12),
+    ("elem.drop", 53),
+    ("global of a typed reference", 69),
+    ("grown memory", 89),
+    ("grown table", 63),
+    ("imported global", 17),
+    ("imported memory", 22),
+    ("imported reference", 8),
+    ("imported table", 26),
+    ("imported tag", 6),
+    ("internalized global", 9),
+    ("internalized memory", 12),
+    ("internalized table", 13),
+    ("memory.copy", 78),
+    ("memory.fill", 83),
+    ("memory.init", 105),
+    ("memory64", 25),
+    ("object type", 13),
+    ("ref.func", 43),
+    ("relaxed simd", 8),
+    ("several memories", 127),
+    ("struct.new", 8),
+    ("table of typed references", 136),
+    ("table.copy", 40),
+    ("table.fill", 42),
+    ("table.grow", 44),
+    ("table.init", 82),
+    ("table.set", 86),
+    ("table64", 22),
+    ("tag", 50),
+    ("tail call", 43),
+    ("throw", 50),
+    ("throw_ref", 24),
+    ("try_table", 81),
+    ("uncaught exception", 33),
+    ("wide arithmetic", 4),
+];

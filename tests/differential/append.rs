@@ -2,45 +2,43 @@
 //!
 //! - `wizer-initialize` changes state of every kind and calls some functions of the module.
 //! - `observe:call0`, … call one function each, with fixed arguments and full fuel.
-//! - `observe:global0`, … read globals, `observe:data0` and `observe:element0`, … copy segments.
-//! - `observe:memory0` and `observe:table0`, … are the memories and tables themselves.
+//! - `observe:throw0`, … throw an exception of each tag; some catch it.
+//! - `observe:data0` and `observe:element0`, … copy segments.
+//! - `observe:global0`, … read globals, `observe:memory0` and `observe:table0`, … are the memories
+//!   and tables themselves: always where another engine is to see them, else in half of all modules,
+//!   so that there is private state, too.
 //!
-//! All these functions take nothing and return integers alone: the bits of numbers and vectors, and
-//! whether a reference is null. So JavaScript sees every NaN and every lane as it is.
+//! All these functions take nothing, and return the bits of numbers and vectors as integers: so
+//! JavaScript sees every NaN and every lane as it is. References are returned as they are.
+
+#[path = "init.rs"]
+mod init;
+#[path = "sections.rs"]
+pub mod sections;
 
 use crate::canonical::{CanonicalNans, lanes};
 use crate::generate::{FUEL, Generated};
 use crate::rng::Rng;
 use crate::shape::Shape;
-use crate::values::{argument, encoded, observe};
-use wasm_encoder::{Encode, ExportKind, Function, Instruction, MemArg, ValType};
-use wasmparser::{BinaryReader, Parser, RefType};
+use crate::values::{arguments, encoded, observe};
+use sections::{CODE, ELEMENT, EXPORT, FUNCTION, Items, Sections, TYPE};
+use std::collections::BTreeSet;
+use wasm_encoder::{BlockType, Catch, Encode, ExportKind, Function, Instruction, ValType};
 
-/// The logarithm of the size that pages have unless a memory says otherwise.
-const PAGE_SIZE_LOG2: u32 = 16;
-
-const TYPE: u8 = 1;
-const FUNCTION: u8 = 3;
-const EXPORT: u8 = 7;
-const CODE: u8 = 10;
-
-/// Section ids in the order in which sections must stand.
-const ORDER: [u8; 13] = [TYPE, 2, FUNCTION, 4, 5, 13, 6, EXPORT, 8, 9, 12, CODE, 11];
-
-pub fn append(generated: &Generated, canonical_nans: bool, rng: &mut Rng) -> Vec<u8> {
+/// For another engine, NaNs are canonical and all state is exported.
+pub fn append(generated: &Generated, for_another_engine: bool, rng: &mut Rng) -> Vec<u8> {
     let shape = Shape::read(&generated.wasm);
     let mut appended = Appended::new(&shape, generated.fuel_global);
-    for index in 0..shape.memories.len() {
-        appended.export(&format!("observe:memory{index}"), ExportKind::Memory, index);
+    if for_another_engine || rng.one_in(2) {
+        appended.export_state();
     }
-    for index in 0..shape.tables.len() {
-        appended.export(&format!("observe:table{index}"), ExportKind::Table, index);
-    }
+    // Only the optimizing compiler and this engine know them.
+    let by_reference = !for_another_engine && rng.one_in(6);
     for index in 0..shape.functions.len() {
-        appended.observe_function(index, rng);
+        appended.observe_function(index, by_reference, rng);
     }
-    for index in 0..shape.globals.len() {
-        appended.observe_global(index);
+    for index in 0..shape.tags.len() {
+        appended.observe_tag(index, rng);
     }
     for index in 0..shape.data.len() {
         appended.observe_data(index);
@@ -48,12 +46,12 @@ pub fn append(generated: &Generated, canonical_nans: bool, rng: &mut Rng) -> Vec
     for index in 0..shape.elements.len() {
         appended.observe_element(index);
     }
-    appended.init(rng);
-    let canonical = canonical_nans.then(|| appended.canonical_nans());
+    init::append(&mut appended, rng);
+    let canonical = for_another_engine.then(|| appended.canonical_nans());
     appended.finish(&generated.wasm, canonical.as_ref())
 }
 
-/// Items for the end of four sections.
+/// Items for the end of five sections.
 struct Appended<'s> {
     shape: &'s Shape,
     fuel_global: u32,
@@ -61,19 +59,10 @@ struct Appended<'s> {
     functions: Items,
     exports: Items,
     code: Items,
-}
-
-#[derive(Default)]
-struct Items {
-    count: usize,
-    bytes: Vec<u8>,
-}
-
-impl Items {
-    fn push(&mut self, item: &[u8]) {
-        self.count += 1;
-        self.bytes.extend_from_slice(item);
-    }
+    /// Functions that references are made to.
+    referred: BTreeSet<u32>,
+    /// Appended functions that throw and catch, as (index, number of results).
+    catching: Vec<(usize, usize)>,
 }
 
 impl<'s> Appended<'s> {
@@ -85,27 +74,26 @@ impl<'s> Appended<'s> {
             functions: Items::default(),
             exports: Items::default(),
             code: Items::default(),
+            referred: BTreeSet::new(),
+            catching: Vec::new(),
         }
     }
 
     fn export(&mut self, name: &str, kind: ExportKind, index: usize) {
-        let mut item = Vec::new();
-        name.encode(&mut item);
-        kind.encode(&mut item);
-        index.encode(&mut item);
-        self.exports.push(&item);
+        self.exports.push(&export(name, kind, index));
     }
 
-    /// Adds an exported function without parameters.
+    /// Adds an exported function without parameters, and returns its index.
     fn function(
         &mut self,
         name: &str,
         results: &[ValType],
         locals: &[ValType],
         body: &[Instruction<'_>],
-    ) {
+    ) -> usize {
         let index = self.function_of(&[], results, locals, body);
         self.export(name, ExportKind::Func, index);
+        index
     }
 
     /// Adds a function, and returns its index.
@@ -129,6 +117,9 @@ impl<'s> Appended<'s> {
 
         let mut function = Function::new_with_locals_types(locals.iter().copied());
         for instruction in body {
+            if let Instruction::RefFunc(function) = instruction {
+                self.referred.insert(*function);
+            }
             function.instruction(instruction);
         }
         function.instruction(&Instruction::End);
@@ -143,12 +134,35 @@ impl<'s> Appended<'s> {
         body.push(Instruction::GlobalSet(self.fuel_global));
     }
 
-    fn observe_function(&mut self, index: usize, rng: &mut Rng) {
+    fn export_state(&mut self) {
+        for index in 0..self.shape.memories.len() {
+            self.export(&format!("observe:memory{index}"), ExportKind::Memory, index);
+        }
+        for index in 0..self.shape.tables.len() {
+            self.export(&format!("observe:table{index}"), ExportKind::Table, index);
+        }
+        for (index, global) in self.shape.globals.iter().enumerate() {
+            let (mut body, mut results) = (Vec::new(), Vec::new());
+            let get = Instruction::GlobalGet(u32_index(index));
+            observe(&get, global.content_type, &mut body, &mut results);
+            self.function(&format!("observe:global{index}"), &results, &[], &body);
+        }
+    }
+
+    fn observe_function(&mut self, index: usize, by_reference: bool, rng: &mut Rng) {
         let mut body = Vec::new();
         self.refuel(&mut body);
         let ty = self.shape.type_of(index);
-        body.extend(ty.params().iter().map(|&param| argument(param, rng)));
-        body.push(Instruction::Call(u32_index(index)));
+        let Some(arguments) = arguments(self.shape, ty.params(), rng) else {
+            return;
+        };
+        body.extend(arguments);
+        if by_reference {
+            body.push(Instruction::RefFunc(u32_index(index)));
+            body.push(Instruction::CallRef(self.shape.functions[index]));
+        } else {
+            body.push(Instruction::Call(u32_index(index)));
+        }
         let locals: Vec<ValType> = ty.results().iter().map(|&ty| encoded(ty)).collect();
         let mut results = Vec::new();
         body.extend(
@@ -163,12 +177,40 @@ impl<'s> Appended<'s> {
         self.function(&format!("observe:call{index}"), &results, &locals, &body);
     }
 
-    fn observe_global(&mut self, index: usize) {
-        let ty = self.shape.globals[index].content_type;
-        let (mut body, mut results) = (Vec::new(), Vec::new());
-        let get = Instruction::GlobalGet(u32_index(index));
-        observe(&get, ty, &mut body, &mut results);
-        self.function(&format!("observe:global{index}"), &results, &[], &body);
+    /// Throws an exception, and catches it and returns the values that it carries, or catches and throws
+    /// it again, or does not catch it.
+    fn observe_tag(&mut self, index: usize, rng: &mut Rng) {
+        let ty = self.shape.function_type(self.shape.tags[index]);
+        let Some(arguments) = arguments(self.shape, ty.params(), rng) else {
+            return;
+        };
+        let tag = u32_index(index);
+        let (is_caught, is_thrown_again) = (!rng.one_in(4), rng.one_in(3));
+        let mut body = Vec::new();
+        if is_thrown_again {
+            body.push(Instruction::Block(BlockType::Result(ValType::EXNREF)));
+        }
+        if is_caught {
+            let catch = match is_thrown_again {
+                true => [Catch::AllRef { label: 0 }],
+                false => [Catch::One { tag, label: 0 }],
+            };
+            let catch = catch.to_vec().into();
+            body.push(Instruction::TryTable(BlockType::Empty, catch));
+        }
+        body.extend(arguments);
+        body.push(Instruction::Throw(tag));
+        if is_caught {
+            body.extend([Instruction::End, Instruction::Unreachable]);
+        }
+        if is_thrown_again {
+            body.extend([Instruction::End, Instruction::ThrowRef]);
+        }
+        let results: Vec<ValType> = ty.params().iter().map(|&ty| encoded(ty)).collect();
+        let function = self.function(&format!("observe:throw{index}"), &results, &[], &body);
+        if is_caught && !is_thrown_again {
+            self.catching.push((function, results.len()));
+        }
     }
 
     /// Copies a data segment to memory 0; that traps if the segment was dropped.
@@ -180,9 +222,9 @@ impl<'s> Appended<'s> {
             return;
         }
         let body = [
-            zero(memory.memory64),
+            number(memory.memory64, 0),
             Instruction::I32Const(0),
-            Instruction::I32Const(i32_len(self.shape.data[index].len)),
+            number(false, self.shape.data[index].len),
             Instruction::MemoryInit {
                 mem: 0,
                 data_index: u32_index(index),
@@ -199,7 +241,7 @@ impl<'s> Appended<'s> {
             return;
         };
         let body = [
-            zero(tables[table].table64),
+            number(tables[table].table64, 0),
             Instruction::I32Const(0),
             Instruction::I32Const(segment.len.cast_signed()),
             Instruction::TableInit {
@@ -208,88 +250,6 @@ impl<'s> Appended<'s> {
             },
         ];
         self.function(&format!("observe:element{index}"), &[], &[], &body);
-    }
-
-    fn init(&mut self, rng: &mut Rng) {
-        let mut body = Vec::new();
-        self.set_globals(&mut body, rng);
-        self.write_memories(&mut body, rng);
-        self.drop_segments(&mut body, rng);
-        if rng.one_in(10) {
-            self.set_references(&mut body, rng);
-        }
-        self.refuel(&mut body);
-        let own = self.shape.imported_functions..self.shape.functions.len();
-        let calls = if own.is_empty() { 0 } else { rng.below(3) };
-        for _ in 0..calls {
-            let function = own.start + rng.below(own.len());
-            let ty = self.shape.type_of(function);
-            body.extend(ty.params().iter().map(|&param| argument(param, rng)));
-            body.push(Instruction::Call(u32_index(function)));
-            body.extend(ty.results().iter().map(|_| Instruction::Drop));
-        }
-        self.function("wizer-initialize", &[], &[], &body);
-    }
-
-    fn set_globals(&self, body: &mut Vec<Instruction<'_>>, rng: &mut Rng) {
-        for (index, global) in self.shape.globals.iter().enumerate() {
-            let settable = global.mutable && !global.content_type.is_reference_type();
-            if settable && rng.one_in(2) {
-                body.push(argument(global.content_type, rng));
-                body.push(Instruction::GlobalSet(u32_index(index)));
-            }
-        }
-    }
-
-    fn write_memories(&self, body: &mut Vec<Instruction<'_>>, rng: &mut Rng) {
-        for (index, memory) in self.shape.memories.iter().enumerate() {
-            let bytes = memory.initial << memory.page_size_log2.unwrap_or(PAGE_SIZE_LOG2);
-            let bytes = usize::try_from(bytes).expect("memories are small");
-            let writes = if bytes <= 8 { 0 } else { rng.below(8) };
-            for _ in 0..writes {
-                // Now and then the last bytes of all.
-                let address = if rng.one_in(6) {
-                    bytes - 8
-                } else {
-                    rng.below(bytes - 8)
-                };
-                body.push(if memory.memory64 {
-                    Instruction::I64Const(i64::try_from(address).expect("memories are small"))
-                } else {
-                    Instruction::I32Const(i32_len(address))
-                });
-                body.push(Instruction::I64Const(
-                    rng.next().cast_signed() >> rng.below(64),
-                ));
-                body.push(Instruction::I64Store(MemArg {
-                    offset: 0,
-                    align: 0,
-                    memory_index: u32_index(index),
-                }));
-            }
-            if rng.one_in(4) {
-                body.push(if memory.memory64 {
-                    Instruction::I64Const(1)
-                } else {
-                    Instruction::I32Const(1)
-                });
-                body.push(Instruction::MemoryGrow(u32_index(index)));
-                body.push(Instruction::Drop);
-            }
-        }
-    }
-
-    fn drop_segments(&self, body: &mut Vec<Instruction<'_>>, rng: &mut Rng) {
-        for (index, segment) in self.shape.data.iter().enumerate() {
-            if self.shape.has_data_count && segment.passive && rng.one_in(3) {
-                body.push(Instruction::DataDrop(u32_index(index)));
-            }
-        }
-        for (index, segment) in self.shape.elements.iter().enumerate() {
-            if segment.passive && rng.one_in(3) {
-                body.push(Instruction::ElemDrop(u32_index(index)));
-            }
-        }
     }
 
     /// Adds functions that make a NaN canonical.
@@ -330,51 +290,10 @@ impl<'s> Appended<'s> {
         }
     }
 
-    /// Writes a function or null to a slot of each table and to each global of references.
-    fn set_references(&self, body: &mut Vec<Instruction<'_>>, rng: &mut Rng) {
-        for (index, table) in self.shape.tables.iter().enumerate() {
-            let table_index = u32_index(index);
-            let slots = usize::try_from(table.initial).expect("tables are small");
-            if slots > 0 && !table.table64 {
-                body.push(Instruction::I32Const(i32_len(rng.below(slots))));
-                body.push(self.reference(table.element_type, rng));
-                body.push(Instruction::TableSet(table_index));
-            }
-            if rng.one_in(4) && !table.table64 {
-                body.push(self.reference(table.element_type, rng));
-                body.push(Instruction::I32Const(1));
-                body.push(Instruction::TableGrow(table_index));
-                body.push(Instruction::Drop);
-            }
-        }
-        for (index, global) in self.shape.globals.iter().enumerate() {
-            if let (true, wasmparser::ValType::Ref(ty)) = (global.mutable, global.content_type) {
-                body.push(self.reference(ty, rng));
-                body.push(Instruction::GlobalSet(u32_index(index)));
-            }
-        }
-    }
-
-    /// A function, which is exported and so declared, or null.
-    fn reference(&self, ty: RefType, rng: &mut Rng) -> Instruction<'static> {
-        let functions = self.shape.functions.len();
-        if ty == RefType::FUNCREF && functions > 0 && !rng.one_in(3) {
-            let function = rng.below(functions);
-            Instruction::RefFunc(u32_index(function))
-        } else {
-            argument(wasmparser::ValType::Ref(ty), rng)
-        }
-    }
-
     fn finish(self, wasm: &[u8], canonical: Option<&CanonicalNans>) -> Vec<u8> {
-        let mut sections: Vec<(u8, Vec<u8>)> = Vec::new();
-        for payload in Parser::new(0).parse_all(wasm) {
-            if let Some((id, range)) = payload.expect("the module is valid").as_section() {
-                sections.push((id, wasm[range].to_vec()));
-            }
-        }
+        let mut sections = Sections::read(wasm);
         if let Some(canonical) = canonical
-            && let Some((_, code)) = sections.iter_mut().find(|(id, _)| *id == CODE)
+            && let Some(code) = sections.contents(CODE)
         {
             *code = canonical.rewrite(code).expect("the module is valid");
         }
@@ -382,58 +301,48 @@ impl<'s> Appended<'s> {
             (TYPE, self.types),
             (FUNCTION, self.functions),
             (EXPORT, self.exports),
+            (ELEMENT, declared(&self.referred)),
             (CODE, self.code),
         ] {
-            append_items(&mut sections, id, &items);
+            sections.append(id, &items);
         }
-        let mut extended = wasm[..8].to_vec();
-        for (id, contents) in sections {
-            extended.push(id);
-            contents.encode(&mut extended);
-        }
-        extended
+        sections.finish()
     }
 }
 
-fn append_items(sections: &mut Vec<(u8, Vec<u8>)>, id: u8, items: &Items) {
-    let rank = |id: u8| ORDER.iter().position(|&known| known == id);
-    let (count, old) = match sections.iter().position(|(known, _)| *known == id) {
-        Some(position) => {
-            let contents = &sections[position].1;
-            let mut reader = BinaryReader::new(contents, 0);
-            let count = reader.read_var_u32().expect("the module is valid");
-            let old = contents[reader.current_position()..].to_vec();
-            (count as usize, old)
-        }
-        None => {
-            let next = sections
-                .iter()
-                .position(|(other, _)| rank(*other) > rank(id));
-            sections.insert(next.unwrap_or(sections.len()), (id, Vec::new()));
-            (0, Vec::new())
-        }
-    };
-    let mut contents = Vec::new();
-    (count + items.count).encode(&mut contents);
-    contents.extend_from_slice(&old);
-    contents.extend_from_slice(&items.bytes);
-    let section = sections.iter_mut().find(|(known, _)| *known == id);
-    section.expect("it is there or was inserted").1 = contents;
+/// One entry of an export section.
+pub fn export(name: &str, kind: ExportKind, index: usize) -> Vec<u8> {
+    let mut item = Vec::new();
+    name.encode(&mut item);
+    kind.encode(&mut item);
+    index.encode(&mut item);
+    item
 }
 
-/// The first address of a memory or table.
-fn zero(index64: bool) -> Instruction<'static> {
-    if index64 {
-        Instruction::I64Const(0)
+/// A segment that lets `ref.func` name the functions (core specification, section 5.5.12).
+fn declared(functions: &BTreeSet<u32>) -> Items {
+    const DECLARED_FUNCTIONS: [u8; 2] = [3, 0];
+    let mut items = Items::default();
+    if !functions.is_empty() {
+        let mut segment = DECLARED_FUNCTIONS.to_vec();
+        functions.len().encode(&mut segment);
+        for function in functions {
+            function.encode(&mut segment);
+        }
+        items.push(&segment);
+    }
+    items
+}
+
+/// A small address or length for a memory or table.
+fn number(is_64: bool, value: usize) -> Instruction<'static> {
+    if is_64 {
+        Instruction::I64Const(i64::try_from(value).expect("generated memories are small"))
     } else {
-        Instruction::I32Const(0)
+        Instruction::I32Const(i32::try_from(value).expect("generated memories are small"))
     }
 }
 
 pub fn u32_index(index: usize) -> u32 {
     u32::try_from(index).expect("generated index spaces are small")
-}
-
-fn i32_len(len: usize) -> i32 {
-    i32::try_from(len).expect("generated memories and segments are small")
 }

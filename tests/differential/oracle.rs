@@ -1,7 +1,10 @@
 //! Cases go in, V8's verdict on each comes out: `differential.mjs` in Node, one process a batch.
 
+use crate::case::{Case, Expected, Verdict};
 use crate::generate::Features;
-use std::fmt;
+use crate::shape::Shape;
+use crate::supply::to_json;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,47 +15,6 @@ const FLAGS: [&str; 3] = [
     "--experimental-wasm-memory64",
     "--experimental-wasm-multi-memory",
 ];
-
-pub struct Case {
-    pub seed: u64,
-    /// What each imported function returns, a letter a value.
-    pub host_results: Vec<String>,
-    pub original: Vec<u8>,
-    pub expected: Expected,
-}
-
-/// What V8 must find when it runs the original's init function.
-pub enum Expected {
-    /// The same state as in this output.
-    Initialized(Vec<u8>),
-    /// It ends well, and that is all.
-    Returns,
-    /// It traps; the kind is that of our error.
-    Trap(&'static str),
-    /// It calls the host function at this position of the imports.
-    Import(usize),
-    /// It exhausts the stack.
-    Stack,
-}
-
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Initialized(_) => f.write_str("pre-initialized"),
-            Self::Returns => f.write_str("refused after init"),
-            Self::Trap(kind) => write!(f, "trap {kind}"),
-            Self::Import(_) => f.write_str("import called"),
-            Self::Stack => f.write_str("stack exhausted"),
-        }
-    }
-}
-
-pub enum Verdict {
-    Same,
-    /// V8's stack is smaller, so nothing can be said.
-    StackExhausted,
-    Different(String),
-}
 
 pub struct Oracle {
     flags: Vec<&'static str>,
@@ -78,7 +40,7 @@ impl Oracle {
         }
     }
 
-    /// One verdict for each case, in order.
+    /// One verdict for each case, in order: all in one process, as each takes its time to start.
     pub fn judge(&self, cases: &[Case]) -> Vec<Verdict> {
         let mut node = Command::new("node")
             .args(&self.flags)
@@ -126,10 +88,14 @@ fn encode(case: &Case) -> Vec<u8> {
         Expected::Import(position) => ("import", position.to_string(), &[]),
         Expected::Stack => ("stack", nothing(), &[]),
     };
+    let imports = to_json(&Shape::read(&case.original), &case.supply.given);
+    let output_imports = match output {
+        [] => "[]".to_owned(),
+        output => to_json(&Shape::read(output), &case.supply.afterwards()),
+    };
     let header = format!(
-        r#"{{"seed":{},"outcome":"{outcome}","detail":"{detail}","hostResults":{:?},"originalBytes":{},"outputBytes":{}}}"#,
+        r#"{{"seed":{},"outcome":"{outcome}","detail":"{detail}","imports":{imports},"outputImports":{output_imports},"originalBytes":{},"outputBytes":{}}}"#,
         case.seed,
-        case.host_results,
         case.original.len(),
         output.len(),
     );
@@ -147,7 +113,7 @@ fn verdict(case: &Case, line: &str) -> Verdict {
     let seed = fields.next().and_then(|seed| seed.parse().ok());
     assert_eq!(seed, Some(case.seed), "the verdicts come in order: {line}");
     match fields.next() {
-        Some("same") => Verdict::Same,
+        Some("same") => Verdict::Same(BTreeSet::new()),
         Some("stack") => Verdict::StackExhausted,
         _ => Verdict::Different(fields.next().unwrap_or(line).to_owned()),
     }
