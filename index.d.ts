@@ -86,7 +86,9 @@ export interface InitializeOptions {
    * Which imports become definitions of the output: all, or all of these kinds. Otherwise memories and
    * tables stay imports, at least as large as init has left them, and the output fills them; init sees
    * fresh ones, or what `imports` gives. An imported global that init changes can't stay an import
-   * (`ERR_UNSUPPORTED`).
+   * (`ERR_UNSUPPORTED`). A shared memory that stays one is filled by the first instance alone, where
+   * the module's start function does so, as wasm-ld's; otherwise by each, with a process warning of
+   * the code `WASM_PREINIT_SHARED_MEMORY`.
    * @default false
    */
   internalizeImports?: boolean | Array<'memory' | 'table' | 'global'>

@@ -70,6 +70,13 @@ describe('inspect', () => {
       assert.ok(info.features.includes(feature), feature)
     }
     assert.deepEqual(wat('(module (func (export "init")))').features, [])
+    for (const [field, feature] of [
+      ['(type (array i8))', 'gc'],
+      ['(global (mut i31ref) (ref.null i31))', 'gc'],
+      ['(global (mut exnref) (ref.null exn))', 'exceptions'],
+    ]) {
+      assert.ok(wat(`(module ${field})`).features.includes(feature), field)
+    }
   })
 
   test('says why a module would be refused, and what to do', () => {

@@ -12,8 +12,8 @@ use crate::report::section_name;
 use crate::text;
 use std::collections::BTreeSet;
 use wasmparser::{
-    BinaryReader, ComponentExternalKind, CompositeInnerType, Encoding, ExternalKind, FuncType,
-    MemoryType, Parser, Payload, RefType, TypeRef, ValType,
+    AbstractHeapType, BinaryReader, ComponentExternalKind, CompositeInnerType, Encoding,
+    ExternalKind, FuncType, HeapType, MemoryType, Parser, Payload, RefType, TypeRef, ValType,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -179,6 +179,16 @@ fn table_infos(module: &Module<'_>) -> Vec<TableInfo> {
     infos.collect()
 }
 
+/// What garbage collection has brought.
+const OBJECTS: [AbstractHeapType; 6] = [
+    AbstractHeapType::Any,
+    AbstractHeapType::Eq,
+    AbstractHeapType::I31,
+    AbstractHeapType::Struct,
+    AbstractHeapType::Array,
+    AbstractHeapType::None,
+];
+
 /// The proposals that a module shows without its code.
 fn features(module: &Module<'_>) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
@@ -213,7 +223,22 @@ fn features(module: &Module<'_>) -> Result<BTreeSet<String>> {
         .collect();
     let is_reference = |ty: &ValType| matches!(ty, ValType::Ref(ty) if *ty != RefType::FUNCREF);
     let is_typed = |ty: &ValType| matches!(ty, ValType::Ref(ty) if ty.is_concrete_type_ref() || !ty.is_nullable());
-    let gc = types().any(|ty| !matches!(ty, CompositeInnerType::Func(_)));
+    let is_object = |ty: &CompositeInnerType| {
+        matches!(
+            ty,
+            CompositeInnerType::Struct(_) | CompositeInnerType::Array(_)
+        )
+    };
+    let refers_to = |wanted: &[AbstractHeapType]| {
+        used.iter().any(|ty| match ty {
+            ValType::Ref(ty) => match ty.heap_type() {
+                HeapType::Abstract { ty, .. } => wanted.contains(&ty),
+                _ => false,
+            },
+            _ => false,
+        })
+    };
+    let gc = types().any(is_object) || refers_to(&OBJECTS);
     add("simd", used.contains(&ValType::V128));
     add(
         "multi-value",
@@ -245,7 +270,10 @@ fn features(module: &Module<'_>) -> Result<BTreeSet<String>> {
             .iter()
             .any(|memory| memory.page_size_log2.is_some()),
     );
-    add("exceptions", module.tag_count > 0);
+    add(
+        "exceptions",
+        module.tag_count > 0 || refers_to(&[AbstractHeapType::Exn, AbstractHeapType::NoExn]),
+    );
     add("mutable-globals", shares_mutable_global(module));
     for name in target_features(module)? {
         found.insert(name);
