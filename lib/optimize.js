@@ -3,8 +3,8 @@
 // own. Whatever happens, that process has ended and its files are gone when the promise settles.
 
 import { spawn } from 'node:child_process'
-import { rmSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -197,8 +197,10 @@ function release() {
  * @returns {Promise<T>}
  */
 async function inFolder(work) {
-  const folder = await mkdtemp(join(tmpdir(), 'wasm-preinit-optimize-'))
-  const end = () => rmSync(folder, { recursive: true, force: true })
+  // Not asynchronously: the process may exit when there is a folder whose name nobody knows yet.
+  const folder = mkdtempSync(join(tmpdir(), 'wasm-preinit-optimize-'))
+  // A file may come into being meanwhile.
+  const end = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   atExit(end)
   try {
     return await work(folder)

@@ -3,7 +3,8 @@
 // it runs the guest's code without the limits of a run. Never rejects but for an abort.
 
 import { fork } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -63,7 +64,10 @@ export async function measureStartup({ input, output, initFunc, options = {} }) 
   const { signal } = options
   signal?.throwIfAborted()
   if (!isBinary(input)) return { reason: 'the input is WAT text, which V8 does not run' }
-  const folder = await mkdtemp(join(tmpdir(), 'wasm-preinit-startup-'))
+  // Not asynchronously: the process may exit when there is a folder whose name nobody knows yet.
+  const folder = mkdtempSync(join(tmpdir(), 'wasm-preinit-startup-'))
+  const end = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  process.once('exit', end)
   try {
     const [before, after] = [input, output].map((wasm) => ({ wasm, info: inspect(wasm) }))
     if (before.info.kind === 'component') return { reason: 'V8 does not run components' }
@@ -85,6 +89,7 @@ export async function measureStartup({ input, output, initFunc, options = {} }) 
     return { reason: /** @type {Error} */ (error).message }
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+    process.off('exit', end)
   }
 }
 
